@@ -1,0 +1,162 @@
+//! The objects of the configuration, and the record in which one travels between nodes.
+
+mod business;
+mod gateway;
+mod mini_program;
+mod region;
+mod space;
+mod token;
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+pub use business::{Access, AttachedDomain, Business, BusinessType, EnvVersion, Gray, UrlRule};
+pub use gateway::{Gateway, Overflow, Package, PackageName};
+pub use mini_program::{MiniProgram, PlatformVersion, PlatformVersions};
+pub use region::{DEFAULT_REGIONS, Region};
+pub use space::{Agreement, Space};
+pub use token::Token;
+
+use crate::stamp::Stamp;
+
+/// What an object is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    Space,
+    MiniProgram,
+    Gateway,
+    Business,
+    Region,
+    Token,
+}
+
+/// An object's name over the whole cluster, `business/wx0123456789abcdef` in text. A mini program's
+/// business is named by its appid: whatever happens, it cannot be bound twice.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct ObjectKey {
+    pub kind: Kind,
+    pub id: String,
+}
+
+/// One object as configured.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Object {
+    Space(Space),
+    MiniProgram(MiniProgram),
+    Gateway(Gateway),
+    Business(Business),
+    Region(Region),
+    Token(Token),
+}
+
+/// One version of one object: what the store keeps and what nodes pull from each other.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Record {
+    pub key: ObjectKey,
+    pub stamp: Stamp,
+    /// Who asked for the change: a token's name, or `system`.
+    pub author: String,
+    /// `None`: deleted, by this very stamp (a tombstone).
+    pub object: Option<Object>,
+}
+
+/// A text that names no object.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("`{0}` names no object: write kind/id, for instance gateway/shop")]
+pub struct ParseKeyError(String);
+
+// === impl Kind ===
+
+impl Kind {
+    pub const ALL: [Kind; 6] = [
+        Kind::Space,
+        Kind::MiniProgram,
+        Kind::Gateway,
+        Kind::Business,
+        Kind::Region,
+        Kind::Token,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Kind::Space => "space",
+            Kind::MiniProgram => "mini_program",
+            Kind::Gateway => "gateway",
+            Kind::Business => "business",
+            Kind::Region => "region",
+            Kind::Token => "token",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+// === impl ObjectKey ===
+
+impl ObjectKey {
+    pub fn new(kind: Kind, id: impl Into<String>) -> Self {
+        ObjectKey {
+            kind,
+            id: id.into(),
+        }
+    }
+}
+
+impl fmt::Display for ObjectKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.kind, self.id)
+    }
+}
+
+impl FromStr for ObjectKey {
+    type Err = ParseKeyError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = || ParseKeyError(text.chars().take(80).collect());
+        let (kind, id) = text.split_once('/').ok_or_else(wrong)?;
+        let kind = Kind::ALL
+            .into_iter()
+            .find(|k| k.as_str() == kind)
+            .ok_or_else(wrong)?;
+        if id.is_empty() || id.len() > 128 {
+            return Err(wrong());
+        }
+        Ok(ObjectKey::new(kind, id))
+    }
+}
+
+impl Serialize for ObjectKey {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for ObjectKey {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+// === impl Object ===
+
+impl Object {
+    pub fn key(&self) -> ObjectKey {
+        match self {
+            Object::Space(o) => ObjectKey::new(Kind::Space, &o.id),
+            Object::MiniProgram(o) => ObjectKey::new(Kind::MiniProgram, &o.appid),
+            Object::Gateway(o) => ObjectKey::new(Kind::Gateway, &o.id),
+            Object::Business(o) => ObjectKey::new(Kind::Business, &o.id),
+            Object::Region(o) => ObjectKey::new(Kind::Region, &o.id),
+            Object::Token(o) => ObjectKey::new(Kind::Token, &o.id),
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! What an operator can ask for: each a pure function from the catalog to the objects to write.
+//!
+//! Every operation checks all of its input first and answers either with the whole change or with one
+//! [`Refusal`](crate::Refusal) that names the field and the fix; nothing is half-applied. An operation that
+//! would write what is there already answers with an empty change, so repeating one is harmless.
+
+mod agreement;
+mod business;
+mod field;
+mod gateway;
+mod mini_program;
+mod one_key;
+mod patch;
+mod region;
+mod space;
+mod token;
+
+pub use agreement::{AgreementInput, accept_agreement};
+pub use business::{connect, delete_business, disconnect, patch_business};
+pub use gateway::{GatewayInput, PackageInput, put_gateway};
+pub use mini_program::{MiniProgramInput, put_mini_program};
+pub use one_key::{OneKeyInput, OneKeyOutcome, one_key_access};
+pub use region::{RegionInput, put_region};
+pub use space::{SpaceInput, authorize, put_space};
+pub use token::create_token;
+
+use crate::catalog::Catalog;
+use crate::object::{Object, ObjectKey};
+
+/// The time, the dice and the place an operation runs with: what a pure function cannot have of itself.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Context {
+    /// Milliseconds since 1970-01-01 UTC.
+    pub now_ms: u64,
+    /// Fresh random bytes, for access labels and gray salts.
+    pub random: [u8; 16],
+    /// Where a business goes that names no region: the region of the node that was asked.
+    pub default_region: String,
+}
+
+/// The objects one operation writes, all or none.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Change {
+    pub puts: Vec<Object>,
+    pub deletes: Vec<ObjectKey>,
+}
+
+// === impl Change ===
+
+impl Change {
+    pub fn put(object: Object) -> Self {
+        Change {
+            puts: vec![object],
+            deletes: Vec::new(),
+        }
+    }
+
+    pub fn delete(key: ObjectKey) -> Self {
+        Change {
+            puts: Vec::new(),
+            deletes: vec![key],
+        }
+    }
+
+    /// True where the configuration says already what was asked for.
+    pub fn is_empty(&self) -> bool {
+        self.puts.is_empty() && self.deletes.is_empty()
+    }
+
+    /// Writes the object unless the catalog holds the very same.
+    fn put_if_new(catalog: &Catalog, object: Object) -> Self {
+        if catalog.object(&object.key()) == Some(&object) {
+            Change::default()
+        } else {
+            Change::put(object)
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! A configuration to begin with, and the way a change gets into it.
+
+use weir_config::object::{Business, PlatformVersion};
+use weir_config::operation::{
+    AgreementInput, Change, Context, GatewayInput, MiniProgramInput, OneKeyInput, OneKeyOutcome,
+    SpaceInput, accept_agreement, one_key_access, put_gateway, put_mini_program, put_space,
+};
+use weir_config::{Catalog, Hlc, Record, Refusal};
+
+pub const APPID: &str = "wx0123456789abcdef";
+
+/// A catalog and the clock of the node that writes it.
+pub struct Cluster {
+    pub catalog: Catalog,
+    clock: Hlc,
+}
+
+pub fn context() -> Context {
+    Context {
+        now_ms: 1_700_000_000_000,
+        random: *b"\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10",
+        default_region: "shanghai".to_owned(),
+    }
+}
+
+pub fn one_key_input() -> OneKeyInput {
+    OneKeyInput {
+        appid: APPID.to_owned(),
+        region: None,
+    }
+}
+
+pub fn gateway_input(space: &str) -> GatewayInput {
+    GatewayInput {
+        space: space.to_owned(),
+        name: None,
+        package: None,
+        overflow: None,
+    }
+}
+
+pub fn program(domains: &[&str]) -> MiniProgramInput {
+    let mut input = MiniProgramInput {
+        name: Some("Shop".to_owned()),
+        request_domains: domains.iter().map(|d| (*d).to_owned()).collect(),
+        ..MiniProgramInput::default()
+    };
+    input.versions.trial = Some(PlatformVersion {
+        version: "1.4.2".to_owned(),
+        qr_url: None,
+    });
+    input
+}
+
+// === impl Cluster ===
+
+impl Cluster {
+    pub fn empty() -> Self {
+        Cluster {
+            catalog: Catalog::default(),
+            clock: Hlc::new("n1".parse().unwrap()),
+        }
+    }
+
+    /// Space `acme` with its agreement, gateway `main`, and a mini program with two domains.
+    pub fn ready() -> Self {
+        let mut cluster = Cluster::empty();
+        cluster.write(|c| put_space(c, "acme", SpaceInput::default()));
+        cluster.accept("acme");
+        cluster.write(|c| put_gateway(c, "main", gateway_input("acme")));
+        cluster.write(|c| {
+            put_mini_program(
+                c,
+                APPID,
+                program(&["api.shop.example", "https://img.shop.example:8443"]),
+            )
+        });
+        cluster
+    }
+
+    /// [`Cluster::ready`] with the mini program attached.
+    pub fn attached() -> Self {
+        let mut cluster = Cluster::ready();
+        cluster.one_key("main").unwrap();
+        cluster
+    }
+
+    pub fn accept(&mut self, space: &str) {
+        let input = AgreementInput {
+            version: "2026-01".to_owned(),
+            accepted_by: "ann".to_owned(),
+        };
+        self.write(|c| accept_agreement(c, &context(), space, input));
+    }
+
+    pub fn one_key(&mut self, gateway: &str) -> Result<OneKeyOutcome, Refusal> {
+        let outcome = one_key_access(&self.catalog, &context(), gateway, one_key_input())?;
+        self.apply(outcome.change.clone());
+        Ok(outcome)
+    }
+
+    pub fn write(&mut self, operation: impl FnOnce(&Catalog) -> Result<Change, Refusal>) {
+        let change = operation(&self.catalog).expect("the operation is accepted");
+        self.apply(change);
+    }
+
+    pub fn business(&self) -> &Business {
+        self.catalog
+            .business(APPID)
+            .expect("the mini program is attached")
+    }
+
+    pub fn apply(&mut self, change: Change) {
+        let puts = change
+            .puts
+            .into_iter()
+            .map(|object| (object.key(), Some(object)));
+        let deletes = change.deletes.into_iter().map(|key| (key, None));
+        for (key, object) in puts.chain(deletes) {
+            let record = Record {
+                key,
+                stamp: self.clock.tick(1_700_000_000_000),
+                author: "test".to_owned(),
+                object,
+            };
+            assert!(self.catalog.merge(record));
+        }
+    }
+}
