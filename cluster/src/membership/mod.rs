@@ -1,0 +1,18 @@
+//! Who is in the cluster: chitchat's gossip behind a transport of ours.
+//!
+//! chitchat has no authentication, so it never listens on a network: its frames travel over the mesh. Its
+//! task can die on a bad message; it is then started anew under a higher generation. Each node publishes
+//! a few small keys (region, addresses, the digests of its configuration); whatever is read from others is
+//! validated and bounded. Source: `DESIGN.md` "Mesh".
+
+mod codec;
+mod handle;
+mod keys;
+mod runner;
+#[cfg(test)]
+mod tests;
+mod transport;
+mod view;
+
+pub use handle::{Membership, MembershipConfig, MembershipCounters, MembershipHandle};
+pub use view::{ClusterView, NodeView};

@@ -1,0 +1,257 @@
+//! The task that keeps an incarnation of chitchat running, publishes this node's keys through it and
+//! turns its state into views.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use chitchat::{
+    Chitchat, ChitchatConfig, ChitchatHandle, ChitchatId, FailureDetectorConfig, ProtocolVersion,
+    spawn_chitchat,
+};
+use rand::seq::IteratorRandom;
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout};
+
+use super::handle::{Counts, Desired, MembershipConfig};
+use super::keys;
+use super::transport::MeshTransport;
+use super::view::{ClusterView, Viewer};
+
+/// Silence, in mean heartbeat intervals, after which a node counts as dead. The mean is taken over the
+/// last ten heartbeats and five of the gossip interval, so that a burst of gossip cannot shrink it much:
+/// at 100 ms a silent node is dead after 0.7 to 1.4 s, and a stall of half a second kills nobody.
+const PHI_THRESHOLD: f64 = 20.0;
+const SAMPLING_WINDOW: usize = 10;
+/// Longer gaps between heartbeats say nothing of a node's rhythm.
+const MAX_SAMPLED_INTERVALS: u32 = 10;
+/// Dead nodes are forgotten after this; chitchat's own 24 h would bloat every digest.
+const DEAD_NODE_GRACE: Duration = Duration::from_secs(12 * 60);
+const DELETED_KEY_GRACE: Duration = Duration::from_secs(10 * 60);
+/// Live peers gossiped with at once on a change; from there it spreads by the interval.
+const MAX_PUSHED_PEERS: usize = 32;
+const RESPAWN_BACKOFF_MIN: Duration = Duration::from_millis(100);
+const RESPAWN_BACKOFF_MAX: Duration = Duration::from_secs(5);
+/// An incarnation that lived so long did not die of its start.
+const HEALTHY_AFTER: Duration = Duration::from_secs(30);
+
+pub(super) struct Runner {
+    config: MembershipConfig,
+    transport: MeshTransport,
+    desired: Arc<Desired>,
+    counts: Arc<Counts>,
+    view: watch::Sender<Arc<ClusterView>>,
+    leave: mpsc::Receiver<oneshot::Sender<()>>,
+    /// Of the incarnation now or last running.
+    generation: u64,
+}
+
+/// Why an incarnation ended.
+enum End {
+    Died(String),
+    /// An incarnation of this node that ran before has a higher generation: the clock was set back.
+    Outranked(u64),
+    Left,
+}
+
+// === impl Runner ===
+
+impl Runner {
+    pub fn new(
+        config: MembershipConfig,
+        transport: MeshTransport,
+        desired: Arc<Desired>,
+        counts: Arc<Counts>,
+        view: watch::Sender<Arc<ClusterView>>,
+        leave: mpsc::Receiver<oneshot::Sender<()>>,
+    ) -> Self {
+        Runner {
+            config,
+            transport,
+            desired,
+            counts,
+            view,
+            leave,
+            generation: 0,
+        }
+    }
+
+    /// Runs incarnation after incarnation until the node leaves.
+    pub async fn run(mut self) {
+        let mut backoff = RESPAWN_BACKOFF_MIN;
+        loop {
+            self.generation = next_generation(self.generation);
+            let begun = Instant::now();
+            let end = match self.spawn().await {
+                Ok(chitchat) => self.live(chitchat).await,
+                Err(error) => End::Died(format!("{error:#}")),
+            };
+            match end {
+                End::Left => return,
+                End::Outranked(generation) => {
+                    tracing::warn!(generation, "this node has run before under a later clock");
+                    self.generation = generation;
+                }
+                End::Died(reason) => {
+                    let respawns = self.counts.respawn();
+                    let barred = self.transport.blame.bar().map(tracing::field::display);
+                    tracing::error!(reason, respawns, barred, "gossip died and is started anew");
+                }
+            }
+            if begun.elapsed() > HEALTHY_AFTER {
+                backoff = RESPAWN_BACKOFF_MIN;
+            }
+            tokio::select! {
+                () = sleep(backoff) => backoff = (backoff * 2).min(RESPAWN_BACKOFF_MAX),
+                leaving = self.leave.recv() => {
+                    leaving.map(|done| done.send(()));
+                    return;
+                }
+            }
+        }
+    }
+
+    async fn spawn(&self) -> anyhow::Result<ChitchatHandle> {
+        let MembershipConfig {
+            cluster,
+            node,
+            mesh_addr,
+            gossip_interval,
+            ..
+        } = &self.config;
+        let own = mesh_addr.to_string();
+        let config = ChitchatConfig {
+            chitchat_id: ChitchatId::new(node.as_str(), self.generation, *mesh_addr),
+            cluster_id: cluster.clone(),
+            gossip_interval: *gossip_interval,
+            listen_addr: *mesh_addr,
+            seed_nodes: self
+                .config
+                .seeds
+                .iter()
+                .filter(|seed| **seed != own)
+                .cloned()
+                .collect(),
+            failure_detector_config: FailureDetectorConfig::new(
+                PHI_THRESHOLD,
+                SAMPLING_WINDOW,
+                *gossip_interval * MAX_SAMPLED_INTERVALS,
+                *gossip_interval,
+                DEAD_NODE_GRACE,
+            ),
+            marked_for_deletion_grace_period: DELETED_KEY_GRACE,
+            catchup_callback: None,
+            extra_liveness_predicate: None,
+            protocol_version: ProtocolVersion::V1,
+        };
+        spawn_chitchat(config, self.desired.keys(), &self.transport).await
+    }
+
+    /// Serves one incarnation until it ends.
+    async fn live(&mut self, chitchat: ChitchatHandle) -> End {
+        let seen = Arc::new(Notify::new());
+        let noticed = seen.clone();
+        // Runs under chitchat's lock: nothing but a notification.
+        let (mut live_nodes, _listener) = chitchat
+            .with_chitchat(|chitchat| {
+                let noticed = noticed.clone();
+                let listener = chitchat.subscribe_event("", move |_| noticed.notify_one());
+                (chitchat.live_nodes_watcher(), listener)
+            })
+            .await;
+        let mut viewer = Viewer::new(self.config.node.clone(), self.generation);
+        let terminated = chitchat.termination_watcher();
+        tokio::pin!(terminated);
+        let mut tick = interval(self.config.gossip_interval);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let push_spacing = self.config.gossip_interval / 10;
+        let mut push_from = Instant::now();
+        let mut to_push = true;
+        loop {
+            tokio::select! {
+                end = &mut terminated => {
+                    let reason = end.err().map_or("it stopped".to_owned(), |error| format!("{error:#}"));
+                    return End::Died(reason);
+                }
+                () = self.desired.changed.notified() => {
+                    to_push = true;
+                    continue;
+                }
+                () = sleep_until(push_from), if to_push => {
+                    to_push = false;
+                    push_from = Instant::now() + push_spacing;
+                    self.push(&chitchat).await;
+                }
+                done = self.leave.recv() => {
+                    self.say_goodbye(chitchat).await;
+                    done.map(|done| done.send(()));
+                    return End::Left;
+                }
+                () = seen.notified() => {}
+                Ok(()) = live_nodes.changed() => {}
+                _ = tick.tick() => {}
+            }
+            let (view, outranked) = chitchat
+                .with_chitchat(|chitchat| viewer.look(chitchat))
+                .await;
+            self.view.send_if_modified(|known| {
+                let changed = **known != view;
+                if changed {
+                    *known = Arc::new(view);
+                }
+                changed
+            });
+            if let Some(generation) = outranked {
+                return End::Outranked(generation);
+            }
+        }
+    }
+
+    /// Sets this node's keys and gossips with its live peers at once.
+    async fn push(&self, chitchat: &ChitchatHandle) {
+        let keys = self.desired.keys();
+        let peers = chitchat
+            .with_chitchat(|chitchat| {
+                let own = chitchat.self_node_state();
+                let before = own.max_version();
+                keys.iter().for_each(|(key, value)| own.set(key, value));
+                if own.max_version() == before {
+                    return Vec::new();
+                }
+                some_live_peers(chitchat)
+            })
+            .await;
+        for peer in peers {
+            // Fails only where chitchat has died, which its termination says too.
+            let _ = chitchat.gossip(peer);
+        }
+    }
+
+    async fn say_goodbye(&self, chitchat: ChitchatHandle) {
+        self.desired
+            .set([(keys::LEAVING.to_owned(), "true".to_owned())]);
+        self.push(&chitchat).await;
+        // Gossip has no receipt: a few intervals carry the word to everyone.
+        let word = self.config.gossip_interval * 2;
+        sleep(word.clamp(Duration::from_millis(100), Duration::from_millis(500))).await;
+        let _ = timeout(Duration::from_secs(1), chitchat.shutdown()).await;
+    }
+}
+
+fn some_live_peers(chitchat: &Chitchat) -> Vec<std::net::SocketAddr> {
+    let me = chitchat.self_chitchat_id();
+    let peers = chitchat
+        .live_nodes()
+        .filter(|id| *id != me)
+        .map(|id| id.gossip_advertise_addr);
+    peers.sample(&mut rand::rng(), MAX_PUSHED_PEERS)
+}
+
+/// A generation above every earlier one: the wall clock, where that has not gone back.
+fn next_generation(last: u64) -> u64 {
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    u64::try_from(now.as_millis())
+        .unwrap_or(u64::MAX)
+        .max(last + 1)
+}

@@ -1,0 +1,175 @@
+//! chitchat's transport: envelopes to and from the mesh.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use async_trait::async_trait;
+use bytes::Bytes;
+use chitchat::ChitchatEnvelope;
+use chitchat::transport::{RecvOutcome, SendOutcome, Socket, Transport};
+use parking_lot::Mutex;
+use tokio::sync::{OwnedMutexGuard, mpsc};
+use tokio::time::Instant;
+
+use super::codec::{Codec, Decoded, plausible};
+use super::handle::Counts;
+use crate::mesh::{Inbound, MeshHandle};
+
+/// How long nothing is taken from a peer whose frame killed gossip. Others pass on what it has to say.
+const BARRED_FOR: Duration = Duration::from_secs(30);
+
+/// Hands a [`MeshSocket`] to each incarnation of chitchat in turn.
+pub(super) struct MeshTransport {
+    pub mesh: MeshHandle,
+    pub inbound: Arc<tokio::sync::Mutex<mpsc::Receiver<Inbound>>>,
+    pub counts: Arc<Counts>,
+    pub blame: Arc<Blame>,
+}
+
+/// Whose frame chitchat was working on, so that a peer whose frames kill it can be kept away for a while.
+#[derive(Debug, Default)]
+pub(super) struct Blame(Mutex<Blamed>);
+
+#[derive(Debug, Default)]
+struct Blamed {
+    working_on: Option<SocketAddr>,
+    barred: HashMap<SocketAddr, Instant>,
+}
+
+struct MeshSocket {
+    listen_addr: SocketAddr,
+    mesh: MeshHandle,
+    /// Ours as long as this incarnation lives.
+    inbound: OwnedMutexGuard<mpsc::Receiver<Inbound>>,
+    codec: Codec,
+    /// A frame taken from the mesh and not yet returned: kept here, since `recv` may be cancelled.
+    taken: Option<Taken>,
+    counts: Arc<Counts>,
+    blame: Arc<Blame>,
+}
+
+struct Taken {
+    from: SocketAddr,
+    frame: Bytes,
+    /// It is in the codec.
+    begun: bool,
+}
+
+// === impl MeshTransport ===
+
+#[async_trait]
+impl Transport for MeshTransport {
+    async fn open(&self, listen_addr: SocketAddr) -> anyhow::Result<Box<dyn Socket>> {
+        let inbound = self.inbound.clone().try_lock_owned();
+        Ok(Box::new(MeshSocket {
+            listen_addr,
+            mesh: self.mesh.clone(),
+            inbound: inbound.context("the incarnation before this one still holds the mesh")?,
+            codec: Codec::open().await?,
+            taken: None,
+            counts: self.counts.clone(),
+            blame: self.blame.clone(),
+        }))
+    }
+}
+
+// === impl Blame ===
+
+impl Blame {
+    fn working_on(&self, from: SocketAddr) {
+        self.0.lock().working_on = Some(from);
+    }
+
+    fn done(&self) {
+        self.0.lock().working_on = None;
+    }
+
+    fn is_barred(&self, from: SocketAddr) -> bool {
+        let blamed = self.0.lock();
+        blamed
+            .barred
+            .get(&from)
+            .is_some_and(|&since| since.elapsed() < BARRED_FOR)
+    }
+
+    /// Gossip died: bars the peer whose frame it was working on, if it was, and says who that is.
+    pub fn bar(&self) -> Option<SocketAddr> {
+        let mut blamed = self.0.lock();
+        let from = blamed.working_on.take()?;
+        blamed
+            .barred
+            .retain(|_, since| since.elapsed() < BARRED_FOR);
+        blamed.barred.insert(from, Instant::now());
+        Some(from)
+    }
+}
+
+// === impl MeshSocket ===
+
+#[async_trait]
+impl Socket for MeshSocket {
+    fn local_addr(&self) -> anyhow::Result<SocketAddr> {
+        Ok(self.listen_addr)
+    }
+
+    async fn send(
+        &mut self,
+        to: SocketAddr,
+        envelope: ChitchatEnvelope,
+    ) -> anyhow::Result<SendOutcome> {
+        let frame = Bytes::copy_from_slice(self.codec.encode(envelope).await?);
+        let num_bytes_sent = frame.len();
+        self.mesh.send(to, frame);
+        Ok(SendOutcome { num_bytes_sent })
+    }
+
+    async fn recv(&mut self) -> anyhow::Result<RecvOutcome> {
+        loop {
+            if self.taken.is_none() {
+                // Asked for the next frame, chitchat has survived the one before.
+                self.blame.done();
+                let Inbound { from, frame } = self
+                    .inbound
+                    .recv()
+                    .await
+                    .ok_or_else(|| anyhow!("the mesh has stopped"))?;
+                if !plausible(&frame) || self.blame.is_barred(from) {
+                    self.counts.invalid_frame();
+                    continue;
+                }
+                self.taken = Some(Taken {
+                    from,
+                    frame,
+                    begun: false,
+                });
+            }
+            let Some(taken) = &mut self.taken else {
+                continue;
+            };
+            if !taken.begun || !self.codec.is_decoding() {
+                // Cancelled in here, the frame is given to the codec once more: gossip may come twice.
+                taken.begun = false;
+                self.blame.working_on(taken.from);
+                self.codec.decode(&taken.frame).await?;
+                taken.begun = true;
+            }
+            let decoded = self.codec.decoded().await?;
+            let Some(taken) = self.taken.take() else {
+                continue;
+            };
+            match decoded {
+                Decoded::Invalid => self.counts.invalid_frame(),
+                Decoded::Envelope(envelope) => {
+                    return Ok(RecvOutcome {
+                        from_addr: taken.from,
+                        envelope,
+                        num_bytes_received: taken.frame.len(),
+                    });
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! The mesh port: what other nodes, and an operator with curl, can ask of this one.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+use actix_web::dev::Server;
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, rt, web};
+use actix_ws::Message;
+use futures_util::StreamExt;
+use weir_config::ObjectKey;
+
+use super::connection::{self, Incoming};
+use super::handle::MeshHandle;
+use super::identity::{Identity, NotAPeer};
+use super::wire::{
+    NodeAnswer, PULL_MAX_KEYS, PullAnswer, PullAsk, REQUEST_MAX_BYTES, StampsAnswer, StampsAsk,
+};
+use super::{FRAME_MAX_BYTES, MeshError};
+use crate::replication::SharedSnapshot;
+
+const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
+const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// Connections to the mesh port at once.
+const MAX_CONNECTIONS: usize = 4_096;
+/// Time for what is under way when the server is stopped; gossip connections have none of their own.
+const SHUTDOWN_TIMEOUT_S: u64 = 1;
+
+/// Whether the mesh may be bound here: to loopback only, until nodes have certificates.
+pub fn check_listen(addr: SocketAddr) -> Result<(), MeshError> {
+    if addr.ip().is_loopback() {
+        Ok(())
+    } else {
+        Err(MeshError::NotLoopback(addr))
+    }
+}
+
+/// Opens the mesh port, where it may be opened.
+pub fn bind(addr: SocketAddr) -> Result<TcpListener, MeshError> {
+    check_listen(addr)?;
+    TcpListener::bind(addr).map_err(|source| MeshError::Listen { addr, source })
+}
+
+/// The server of the mesh port; runs when awaited or spawned. Reads the snapshot as it is at each request.
+pub fn server(
+    mesh: MeshHandle,
+    snapshot: SharedSnapshot,
+    listener: TcpListener,
+) -> Result<Server, MeshError> {
+    let addr = listener.local_addr().map_err(|source| MeshError::Listen {
+        addr: mesh.config.mesh_addr,
+        source,
+    })?;
+    check_listen(addr)?;
+    let failed = |source: io::Error| MeshError::Listen { addr, source };
+    let app = move || {
+        App::new()
+            .app_data(web::Data::new(mesh.clone()))
+            .app_data(web::Data::new(snapshot.clone()))
+            .app_data(web::JsonConfig::default().limit(REQUEST_MAX_BYTES))
+            .service(
+                web::scope("/mesh/v1")
+                    .route("/node", web::get().to(node))
+                    .route("/gossip", web::get().to(gossip))
+                    .route("/config/stamps", web::post().to(stamps))
+                    .route("/config/pull", web::post().to(pull)),
+            )
+    };
+    let server = HttpServer::new(app)
+        .workers(1)
+        .max_connections(MAX_CONNECTIONS)
+        .tcp_nodelay(true)
+        .h1_allow_half_closed(false)
+        .client_request_timeout(HEAD_TIMEOUT)
+        .client_disconnect_timeout(DISCONNECT_TIMEOUT)
+        .keep_alive(KEEP_ALIVE)
+        .shutdown_timeout(SHUTDOWN_TIMEOUT_S)
+        .disable_signals()
+        .listen(listener)
+        .map_err(failed)?;
+    Ok(server.run())
+}
+
+/// Lets in other nodes of this cluster that are not cut off; anyone else gets the answer returned.
+fn admit(mesh: &MeshHandle, request: &HttpRequest) -> Result<Identity, Box<HttpResponse>> {
+    let me = &mesh.links.me;
+    match me.admit(request.headers()) {
+        Err(why) => Err(Box::new(refuse(me, why))),
+        Ok(peer) if mesh.cut().is_cut(peer.mesh_addr) => {
+            let cut = HttpResponse::ServiceUnavailable().body("the mesh is cut here\n");
+            Err(Box::new(cut))
+        }
+        Ok(peer) => Ok(peer),
+    }
+}
+
+fn refuse(me: &Identity, why: NotAPeer) -> HttpResponse {
+    match why {
+        NotAPeer::Unnamed(header) => HttpResponse::BadRequest().body(format!(
+            "{header} is missing or malformed: only a Weir node can ask this\n"
+        )),
+        NotAPeer::OtherCluster(theirs) => HttpResponse::Forbidden().body(format!(
+            "this node is of cluster {}, the caller of {theirs}: \
+             set node.cluster alike to join them\n",
+            me.cluster
+        )),
+        NotAPeer::Namesake => HttpResponse::Conflict().body(format!(
+            "the caller names itself node {} or is dialled at {}, as this node is: \
+             give each its own node.id and mesh address\n",
+            me.node, me.mesh_addr
+        )),
+    }
+}
+
+async fn node(mesh: web::Data<MeshHandle>, snapshot: web::Data<SharedSnapshot>) -> HttpResponse {
+    HttpResponse::Ok().json(NodeAnswer {
+        node: mesh.config.node.clone(),
+        cluster: mesh.config.cluster.clone(),
+        version: mesh.config.version.clone(),
+        config_root: snapshot.load().buckets.root(),
+    })
+}
+
+async fn stamps(
+    request: HttpRequest,
+    mesh: web::Data<MeshHandle>,
+    snapshot: web::Data<SharedSnapshot>,
+    ask: web::Json<StampsAsk>,
+) -> HttpResponse {
+    if let Err(refused) = admit(&mesh, &request) {
+        return *refused;
+    }
+    let stamps = snapshot.load().stamps_in(&ask.buckets);
+    HttpResponse::Ok().json(StampsAnswer::new(stamps))
+}
+
+async fn pull(
+    request: HttpRequest,
+    mesh: web::Data<MeshHandle>,
+    snapshot: web::Data<SharedSnapshot>,
+    ask: web::Json<PullAsk>,
+) -> HttpResponse {
+    if let Err(refused) = admit(&mesh, &request) {
+        return *refused;
+    }
+    if ask.keys.len() > PULL_MAX_KEYS {
+        return HttpResponse::BadRequest()
+            .body(format!("a pull names at most {PULL_MAX_KEYS} objects\n"));
+    }
+    let snapshot = snapshot.load();
+    let keys = ask
+        .keys
+        .iter()
+        .filter_map(|key| key.parse::<ObjectKey>().ok());
+    let keys: Vec<ObjectKey> = keys.collect();
+    let records = keys.iter().filter_map(|key| snapshot.catalog.record(key));
+    match PullAnswer::cut(records) {
+        Ok(body) => HttpResponse::Ok()
+            .content_type("application/json")
+            .body(body),
+        Err(error) => HttpResponse::InternalServerError().body(format!("{error}\n")),
+    }
+}
+
+async fn gossip(
+    request: HttpRequest,
+    mesh: web::Data<MeshHandle>,
+    payload: web::Payload,
+) -> actix_web::Result<HttpResponse> {
+    let dialler = match admit(&mesh, &request) {
+        Ok(dialler) => dialler,
+        Err(refused) => return Ok(*refused),
+    };
+    let Some(peer) = mesh.links.peer(dialler.mesh_addr, false) else {
+        return Ok(HttpResponse::ServiceUnavailable().body("too many peers\n"));
+    };
+    let (answer, session, stream) = actix_ws::handle(&request, payload)?;
+    let stream = stream
+        .max_frame_size(FRAME_MAX_BYTES)
+        .map(|message| match message {
+            Ok(Message::Binary(bytes)) => Incoming::Frame(bytes),
+            Ok(Message::Ping(payload)) => Incoming::Ping(payload),
+            Ok(Message::Pong(_) | Message::Nop) => Incoming::Pong,
+            Ok(Message::Text(_) | Message::Continuation(_) | Message::Close(_)) | Err(_) => {
+                Incoming::End
+            }
+        });
+    let links = mesh.links.clone();
+    rt::spawn(async move {
+        connection::run(&links, dialler.mesh_addr, peer, session, stream).await;
+    });
+    Ok(answer)
+}
