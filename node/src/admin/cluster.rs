@@ -1,0 +1,170 @@
+//! `/cluster`: the nodes, and whether they hold the same configuration.
+
+use actix_web::{HttpResponse, web};
+use serde::Serialize;
+use utoipa::ToSchema;
+use weir_cluster::membership::{ClusterView, NodeView};
+use weir_config::Stamp;
+
+use super::AdminState;
+use super::problem::Problem;
+use super::query::{NoParameters, Query};
+
+/// The cluster as the node that answers sees it.
+#[derive(Debug, PartialEq, Serialize, ToSchema)]
+pub struct ClusterStatus {
+    /// The node that answers.
+    pub node: String,
+    /// Whether every live node holds the same configuration as this one.
+    pub agree: bool,
+    /// Digest of this node's configuration: equal on nodes that agree.
+    pub config_digest: String,
+    /// The newest change this node knows.
+    #[schema(value_type = Option<String>)]
+    pub newest_version: Option<Stamp>,
+    /// Every node heard of lately, by name.
+    pub nodes: Vec<NodeStatus>,
+}
+
+/// One node.
+#[derive(Debug, PartialEq, Serialize, ToSchema)]
+pub struct NodeStatus {
+    pub id: String,
+    pub region: String,
+    /// It gossips.
+    pub live: bool,
+    /// It has been asked to stop and takes no new calls.
+    pub leaving: bool,
+    /// It holds the same configuration as the node that answers.
+    pub agrees: bool,
+    pub config_digest: Option<String>,
+    #[schema(value_type = Option<String>)]
+    pub newest_version: Option<Stamp>,
+    pub addresses: Addresses,
+    /// The program's version.
+    pub program: String,
+}
+
+/// Where a node listens, `host:port`.
+#[derive(Debug, PartialEq, Serialize, ToSchema)]
+pub struct Addresses {
+    pub mesh: String,
+    pub admin: Option<String>,
+    pub link_http: Option<String>,
+    pub link_https: Option<String>,
+}
+
+/// The nodes, their liveness, and whether they agree
+#[utoipa::path(
+    get, path = "/admin/v1/cluster", tag = "cluster",
+    responses((status = 200, description = "The cluster as this node sees it", body = ClusterStatus)),
+)]
+pub async fn get_cluster(
+    state: web::Data<AdminState>,
+    _: Query<NoParameters>,
+) -> Result<HttpResponse, Problem> {
+    let snapshot = state.config.catalog();
+    let view = state.cluster.borrow().clone();
+    let status = status(&view, snapshot.buckets.root(), snapshot.newest.clone());
+    Ok(HttpResponse::Ok().json(status))
+}
+
+/// The cluster from the gossip and from what this node itself holds, which is newer than its gossip.
+pub fn status(view: &ClusterView, digest: String, newest: Option<Stamp>) -> ClusterStatus {
+    let nodes: Vec<NodeStatus> = view
+        .nodes
+        .iter()
+        .map(|node| {
+            if node.id == view.me {
+                node_status(node, &digest, Some(digest.clone()), newest.clone())
+            } else {
+                node_status(node, &digest, node.config_root.clone(), node.newest.clone())
+            }
+        })
+        .collect();
+    ClusterStatus {
+        node: view.me.to_string(),
+        agree: nodes
+            .iter()
+            .all(|node| node.agrees || !node.live || node.leaving),
+        config_digest: digest,
+        newest_version: newest,
+        nodes,
+    }
+}
+
+fn node_status(
+    node: &NodeView,
+    ours: &str,
+    digest: Option<String>,
+    newest: Option<Stamp>,
+) -> NodeStatus {
+    NodeStatus {
+        id: node.id.to_string(),
+        region: node.region.clone(),
+        live: node.live,
+        leaving: node.leaving,
+        agrees: digest.as_deref() == Some(ours),
+        config_digest: digest,
+        newest_version: newest,
+        addresses: Addresses {
+            mesh: node.mesh_addr.to_string(),
+            admin: node.admin.map(|addr| addr.to_string()),
+            link_http: node.link_http.map(|addr| addr.to_string()),
+            link_https: node.link_https.map(|addr| addr.to_string()),
+        },
+        program: node.version.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(id: &str, root: Option<&str>, live: bool) -> NodeView {
+        NodeView {
+            id: id.parse().unwrap(),
+            region: "shanghai".to_owned(),
+            mesh_addr: "127.0.0.1:7001".parse().unwrap(),
+            live,
+            leaving: false,
+            generation: 1,
+            config_root: root.map(str::to_owned),
+            config_buckets: None,
+            newest: None,
+            admin: None,
+            link_http: None,
+            link_https: None,
+            version: "0.1.0".to_owned(),
+        }
+    }
+
+    fn agree(nodes: Vec<NodeView>) -> bool {
+        let me = "n1".parse().unwrap();
+        status(&ClusterView { me, nodes }, "aa".to_owned(), None).agree
+    }
+
+    #[test]
+    fn nodes_agree_when_every_live_one_holds_what_this_one_holds() {
+        assert!(agree(vec![
+            node("n1", None, true),
+            node("n2", Some("aa"), true)
+        ]));
+        assert!(!agree(vec![
+            node("n1", Some("aa"), true),
+            node("n2", Some("bb"), true)
+        ]));
+        assert!(!agree(vec![
+            node("n1", Some("aa"), true),
+            node("n2", None, true)
+        ]));
+    }
+
+    #[test]
+    fn a_dead_node_does_not_keep_the_others_from_agreeing() {
+        assert!(agree(vec![
+            node("n1", Some("aa"), true),
+            node("n2", Some("bb"), false)
+        ]));
+    }
+}

@@ -1,0 +1,160 @@
+//! The OpenAPI document of the admin API; `node/openapi.json` is its snapshot.
+
+use actix_web::HttpResponse;
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{self, Content, Ref, RefOr, Response};
+use utoipa::{Modify, OpenApi};
+
+use super::problem::ProblemDocument;
+use super::{
+    businesses, cluster, gateways, health, metrics, mini_programs, one_key, regions, spaces,
+};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Weir admin API",
+        description = "Any node answers, and takes changes for the whole cluster. Every error is a problem document.",
+    ),
+    paths(
+        health::healthz,
+        health::readyz,
+        metrics::metrics,
+        serve,
+        mini_programs::list_mini_programs,
+        mini_programs::get_mini_program,
+        mini_programs::put_mini_program,
+        spaces::list_spaces,
+        spaces::get_space,
+        spaces::put_space,
+        spaces::get_agreement,
+        spaces::accept_agreement,
+        spaces::get_authorization,
+        spaces::authorize,
+        regions::list_regions,
+        regions::get_region,
+        regions::put_region,
+        gateways::list_gateways,
+        gateways::get_gateway,
+        gateways::put_gateway,
+        gateways::get_package,
+        one_key::one_key_access,
+        businesses::list_businesses,
+        businesses::get_business,
+        businesses::patch_business,
+        businesses::delete_business,
+        businesses::disconnect,
+        businesses::connect,
+        cluster::get_cluster,
+    ),
+    components(schemas(ProblemDocument)),
+    modifiers(&Bearer, &Problems, &Preconditions),
+)]
+struct Document;
+
+/// Everything but what is open needs a bearer token.
+struct Bearer;
+
+/// Every call may answer with a problem document.
+struct Problems;
+
+/// Writes take `If-Match`.
+struct Preconditions;
+
+/// This document
+#[utoipa::path(
+    get, path = "/admin/v1/openapi.json", tag = "node",
+    responses((status = 200, description = "An OpenAPI document", body = Object)),
+)]
+pub async fn serve() -> HttpResponse {
+    HttpResponse::Ok().json(document())
+}
+
+/// The document as it is served.
+pub fn document() -> openapi::OpenApi {
+    Document::openapi()
+}
+
+fn operations(
+    document: &mut openapi::OpenApi,
+) -> impl Iterator<Item = (&String, bool, &mut Operation)> {
+    document.paths.paths.iter_mut().flat_map(|(path, item)| {
+        let reads = [&mut item.get]
+            .into_iter()
+            .map(|operation| (true, operation));
+        let writes = [
+            &mut item.put,
+            &mut item.post,
+            &mut item.patch,
+            &mut item.delete,
+        ];
+        let writes = writes.into_iter().map(|operation| (false, operation));
+        let all: Vec<_> = reads.chain(writes).collect();
+        all.into_iter()
+            .filter_map(move |(reads, operation)| Some((path, reads, operation.as_mut()?)))
+    })
+}
+
+fn needs_token(path: &str) -> bool {
+    path.starts_with("/admin/v1/") && path != "/admin/v1/openapi.json"
+}
+
+// === impl Modify ===
+
+impl Modify for Bearer {
+    fn modify(&self, document: &mut openapi::OpenApi) {
+        let components = document.components.get_or_insert_with(Default::default);
+        let scheme = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+        components.add_security_scheme("token", scheme);
+        let empty: [&str; 0] = [];
+        for (path, _, operation) in operations(document) {
+            if needs_token(path) {
+                operation.security = Some(vec![SecurityRequirement::new("token", empty)]);
+            }
+        }
+    }
+}
+
+impl Modify for Problems {
+    fn modify(&self, document: &mut openapi::OpenApi) {
+        for (path, _, operation) in operations(document) {
+            if needs_token(path) {
+                let mut response = Response::new("What is wrong, and how to mend it");
+                let content = Content::new(Some(RefOr::Ref(Ref::from_schema_name("Problem"))));
+                response
+                    .content
+                    .insert("application/problem+json".to_owned(), RefOr::T(content));
+                operation
+                    .responses
+                    .responses
+                    .insert("default".to_owned(), RefOr::T(response));
+            }
+        }
+    }
+}
+
+impl Modify for Preconditions {
+    fn modify(&self, document: &mut openapi::OpenApi) {
+        use openapi::path::{ParameterBuilder, ParameterIn};
+        for (_, reads, operation) in operations(document) {
+            if !reads {
+                let text = openapi::ObjectBuilder::new()
+                    .schema_type(openapi::Type::String)
+                    .build();
+                let if_match = ParameterBuilder::new()
+                    .name("If-Match")
+                    .parameter_in(ParameterIn::Header)
+                    .description(Some(
+                        "The `ETag` the change is based on; 412 where the object has changed since",
+                    ))
+                    .schema(Some(text))
+                    .build();
+                operation
+                    .parameters
+                    .get_or_insert_with(Vec::new)
+                    .push(RefOr::T(if_match));
+            }
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! What a person sees when a command could not be done: one sentence or two, and how to mend it.
+
+use std::io;
+
+use serde_json::Value;
+
+/// Why a command could not be done.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// A node or an origin did not start, or stopped with an error.
+    #[error("{0}")]
+    Start(String),
+    #[error(
+        "cannot reach the admin API at {admin}: {why}. Is the node running, and is --admin (WEIR_ADMIN) its admin \
+         address?"
+    )]
+    Unreachable { admin: String, why: String },
+    /// The admin API said no.
+    #[error("{}{}", .detail, named(.field))]
+    Refused {
+        status: u16,
+        detail: String,
+        field: Option<String>,
+    },
+    #[error(
+        "what answers at {admin} is not a Weir admin API (status {status}, no JSON). Check --admin (WEIR_ADMIN)."
+    )]
+    Strange { admin: String, status: u16 },
+    /// The input of the command cannot be used.
+    #[error("{0}")]
+    Input(String),
+    #[error("cannot write the output: {0}")]
+    Output(#[from] io::Error),
+}
+
+fn named(field: &Option<String>) -> String {
+    field
+        .as_ref()
+        .map_or_else(String::new, |field| format!(" (field `{field}`)"))
+}
+
+// === impl Failure ===
+
+impl Failure {
+    pub fn start(error: impl std::fmt::Display) -> Self {
+        Failure::Start(error.to_string())
+    }
+
+    /// The failure that a problem document tells of.
+    pub fn refused(status: u16, problem: &Value) -> Option<Self> {
+        Some(Failure::Refused {
+            status,
+            detail: problem.get("detail")?.as_str()?.to_owned(),
+            field: problem
+                .get("field")
+                .and_then(Value::as_str)
+                .map(str::to_owned),
+        })
+    }
+}

@@ -1,0 +1,71 @@
+//! The command line: runs a node or an echo origin, and speaks to the admin API of any node.
+
+mod apply;
+mod arguments;
+mod attach;
+mod client;
+mod cluster;
+mod failure;
+mod get;
+mod object;
+mod qr;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use self::arguments::{Cli, Command, Spoken};
+use self::client::Client;
+use self::failure::Failure;
+
+/// Exit code of a command that was understood but could not be done; clap ends with 2 for wrong usage.
+const FAILED: u8 = 1;
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(code) => code,
+        // Whoever read the output has seen enough (`weir get … | head`).
+        Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
+            ExitCode::SUCCESS
+        }
+        Err(failure) => {
+            eprintln!("weir: {failure}");
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+fn run(command: Command) -> Result<ExitCode, Failure> {
+    match command {
+        Command::Node(node) => {
+            let settings = crate::settings::load(node.config.as_deref()).map_err(Failure::start)?;
+            Ok(crate::run::run(settings))
+        }
+        Command::Origin(origin) => {
+            crate::origin::run(origin.listen).map_err(Failure::start)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Speak(spoken) => {
+            let mut out = io::stdout().lock();
+            actix_rt::System::new().block_on(speak(spoken, &mut out))?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+async fn speak(spoken: Spoken, out: &mut dyn Write) -> Result<(), Failure> {
+    let client = Client::new(spoken.connection())?;
+    match &spoken {
+        Spoken::Get(args) => get::run(&client, args, out).await,
+        Spoken::Apply(args) => apply::run(&client, args, out).await,
+        Spoken::OneKeyAccess(args) => attach::one_key_access(&client, args, out).await,
+        Spoken::Disconnect(args) => attach::switch(&client, args, false, out).await,
+        Spoken::Connect(args) => attach::switch(&client, args, true, out).await,
+        Spoken::Cluster(args) => cluster::run(&client, args, out).await,
+    }
+}

@@ -1,0 +1,19 @@
+//! The Weir node: actors, the link, the admin API, the store, the command line.
+
+pub mod admin;
+pub mod call_id;
+pub mod cli;
+pub mod config_actor;
+pub mod forward;
+pub mod link;
+pub mod origin;
+pub mod published;
+pub mod quota;
+pub mod router_actor;
+pub mod routing;
+pub mod run;
+pub mod settings;
+pub mod store;
+pub mod supervise;
+pub mod telemetry;
+pub mod tls;

@@ -1,0 +1,109 @@
+//! RouterActor: compiles the configuration into the table that calls are looked up in, and swaps it whole.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix::{Actor, AsyncContext, Context, Handler, Message, StreamHandler};
+use tokio::sync::watch;
+use weir_cluster::ledger::Meter;
+use weir_config::access::AccessTable;
+use weir_config::digest::Buckets;
+
+use crate::published::{Changed, changes};
+use crate::quota::Metered;
+use crate::routing::{RoutingTable, SharedRouting};
+
+/// Least time between two tables: a burst of changes is compiled once.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Owns the compiled table. A state that cannot be compiled leaves the last table in service.
+#[derive(Debug)]
+pub struct RouterActor {
+    metered: watch::Receiver<Arc<Metered>>,
+    routing: SharedRouting,
+    base_domain: String,
+    /// What the table in service was compiled from.
+    compiled: Option<Buckets>,
+}
+
+/// Answered once a table is in service.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct TableInService;
+
+// === impl RouterActor ===
+
+impl RouterActor {
+    /// Compiles what comes through `metered`: meters are there before a table names them.
+    pub fn new(
+        metered: watch::Receiver<Arc<Metered>>,
+        routing: SharedRouting,
+        base_domain: String,
+    ) -> Self {
+        RouterActor {
+            metered,
+            routing,
+            base_domain,
+            compiled: None,
+        }
+    }
+
+    fn compile(&mut self) {
+        let metered = self.metered.borrow().clone();
+        if self.compiled.as_ref() == Some(&metered.config.buckets) {
+            return;
+        }
+        let began = Instant::now();
+        let table = table(&metered, &self.base_domain);
+        let gateways = table.meters.len();
+        self.routing.store(Arc::new(table));
+        self.compiled = Some(metered.config.buckets.clone());
+        tracing::debug!(
+            gateways,
+            config_root = metered.config.buckets.root(),
+            took_us = began.elapsed().as_micros() as u64,
+            "routing table swapped"
+        );
+    }
+}
+
+fn table(metered: &Metered, base_domain: &str) -> RoutingTable {
+    let access = AccessTable::compile(&metered.config.catalog, base_domain);
+    // A gateway without a meter cannot be: where it is, nothing of it is admitted and all overflows.
+    let meter = |gateway: &String| {
+        metered
+            .meters
+            .get(gateway)
+            .cloned()
+            .unwrap_or_else(Meter::new)
+    };
+    let meters = access.gateways.iter().map(meter).collect();
+    RoutingTable { access, meters }
+}
+
+impl Actor for RouterActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        let mut metered = self.metered.clone();
+        metered.mark_unchanged();
+        self.compile();
+        ctx.add_stream(changes(metered, PAUSE));
+    }
+}
+
+impl Handler<TableInService> for RouterActor {
+    type Result = ();
+
+    /// The table was compiled when the actor started, before any message.
+    fn handle(&mut self, _: TableInService, _: &mut Context<Self>) {}
+}
+
+impl StreamHandler<Changed> for RouterActor {
+    fn handle(&mut self, _: Changed, _: &mut Context<Self>) {
+        self.compile();
+    }
+
+    /// The sender goes with the node; the last table stays.
+    fn finished(&mut self, _: &mut Context<Self>) {}
+}

@@ -1,0 +1,292 @@
+//! `weir node`: everything started in order, run until told to stop, and stopped in order.
+//!
+//! ```text
+//! start: store ─▶ ports ─▶ meters, table ─▶ link ─▶ mesh, membership ─▶ config ─▶ admin API
+//! stop:  link (calls finish) ─▶ membership (leaves) ─▶ admin API, mesh ─▶ store
+//! ```
+
+mod actors;
+mod error;
+mod ports;
+mod stop;
+
+use std::net::{SocketAddr, TcpListener};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix::Arbiter;
+use actix_web::dev::{Server, ServerHandle};
+use parking_lot::Mutex;
+use tokio::sync::watch;
+use weir_cluster::membership::{Membership, MembershipConfig, MembershipHandle};
+use weir_cluster::mesh::{self, MeshConfig, MeshHandle};
+use weir_cluster::replication::{ConfigSnapshot, Replica};
+use weir_config::NodeId;
+
+use crate::admin::{self, AdminState, Readiness};
+use crate::config_actor::{ConfigHandle, ConfigParts, Published, SharedStore, ensure_admin_token};
+use crate::settings::Settings;
+use crate::store::{DataDir, Store};
+use crate::{link, telemetry};
+use actors::Routing;
+
+pub use error::StartError;
+
+/// Weir's version, for other nodes and for people.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// The fact in the store that names its node.
+const OWNER: &str = "node";
+/// Time for the link's connections to close once they are told to.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
+/// Time for the admin API and the mesh to end after a stop; what is left then is cut.
+const SERVERS_STOP_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Runs a node until SIGTERM or SIGINT. What keeps it from starting is one sentence on standard error,
+/// with exit status 1.
+pub fn run(settings: Settings) -> ExitCode {
+    telemetry::init(&settings.log, &settings.node.id);
+    // Fails only where one is installed already, which is then the one to use.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let outcome = actix::System::new().block_on(async {
+        let stop = stop::signalled()?;
+        let node = Node::start(Arc::new(settings)).await?;
+        // The sender lives as long as the process.
+        let signal = stop.await.unwrap_or("the end of its signals");
+        node.stop(signal).await;
+        Ok::<(), StartError>(())
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("weir: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// A running node.
+struct Node {
+    settings: Arc<Settings>,
+    readiness: Arc<Readiness>,
+    link: link::LinkHandle,
+    mesh: MeshHandle,
+    membership: MembershipHandle,
+    /// Admin API and mesh port.
+    servers: Vec<ServerHandle>,
+    config_thread: Arbiter,
+    store: SharedStore,
+    /// Held until the store is closed.
+    _data_dir: DataDir,
+}
+
+/// The ports that are opened before anything else runs.
+struct Ports {
+    admin: TcpListener,
+    admin_address: SocketAddr,
+    mesh: TcpListener,
+    /// What other nodes dial.
+    mesh_address: SocketAddr,
+}
+
+// === impl Node ===
+
+impl Node {
+    async fn start(settings: Arc<Settings>) -> Result<Self, StartError> {
+        let began = Instant::now();
+        let id = node_id(&settings)?;
+        let data_dir = DataDir::lock(&settings.node.data_dir)?;
+        let mut store = Store::open(&data_dir)?;
+        note_owner(&mut store, &id)?;
+        let ports = Ports::open(&settings)?;
+
+        let snapshot = Replica::new(id.clone(), store.load()?).snapshot();
+        let (published, announcer) = published(snapshot);
+        let routing = Routing::start(&published, &settings.link.base_domain).await?;
+        let link = link::start(link::Config {
+            settings: settings.clone(),
+            node: id.clone(),
+            routing: routing.table.clone(),
+        })?;
+
+        let joins = !settings.mesh.seeds.is_empty();
+        if let Some(file) = ensure_admin_token(&mut store, data_dir.path(), &id, joins)? {
+            let file = file.display();
+            tracing::info!(%file, "this node begins a cluster: its admin token is in the file");
+        }
+        let store: SharedStore = Arc::new(Mutex::new(store));
+        let mesh = MeshHandle::start(MeshConfig {
+            cluster: settings.node.cluster.clone(),
+            node: id.clone(),
+            mesh_addr: ports.mesh_address,
+            version: VERSION.to_owned(),
+        })?;
+        let server = mesh::server::server(mesh.clone(), published.snapshot.clone(), ports.mesh)?;
+        let mut servers = vec![serve("mesh", server)];
+        let membership = Membership::start(
+            MembershipConfig {
+                cluster: settings.node.cluster.clone(),
+                node: id.clone(),
+                region: settings.node.region.clone(),
+                version: VERSION.to_owned(),
+                mesh_addr: ports.mesh_address,
+                seeds: settings.mesh.seeds.clone(),
+                gossip_interval: Duration::from_millis(settings.mesh.gossip_interval_ms),
+                admin: Some(ports.admin_address),
+                link_http: Some(link.http),
+                link_https: Some(link.https),
+            },
+            mesh.clone(),
+        )?;
+        announcer.send_replace(Some(membership.clone()));
+
+        let config_thread = actors::arbiter()?;
+        let parts = ConfigParts {
+            node: id.clone(),
+            region: settings.node.region.clone(),
+            store: store.clone(),
+            published: published.clone(),
+            mesh: mesh.clone(),
+            cluster: membership.view(),
+        };
+        let config = actors::start_config(&config_thread, parts);
+        let handle = ConfigHandle::new(published.snapshot.clone(), config.clone());
+
+        let cluster = membership.view();
+        let mut state =
+            AdminState::new(handle, cluster, settings.clone(), routing.table, id.clone());
+        state.started = began;
+        state.restarts = vec![
+            ("ConfigActor", actors::restarts(&config)),
+            ("QuotaActor", actors::restarts(&routing.quota)),
+            ("RouterActor", actors::restarts(&routing.router)),
+        ];
+        let readiness = state.readiness.clone();
+        let server = admin::server(state, ports.admin).map_err(StartError::Admin)?;
+        servers.push(serve("admin API", server));
+        readiness.link_is_up();
+        tracing::info!(
+            region = settings.node.region,
+            link_http = %link.http,
+            link_https = %link.https,
+            admin = %ports.admin_address,
+            mesh = %ports.mesh_address,
+            version = VERSION,
+            took_ms = began.elapsed().as_millis() as u64,
+            "ready"
+        );
+        Ok(Node {
+            settings,
+            readiness,
+            link,
+            mesh,
+            membership,
+            servers,
+            config_thread,
+            store,
+            _data_dir: data_dir,
+        })
+    }
+
+    /// Stops in good order; takes at most the drain timeout and some seconds.
+    async fn stop(self, signal: &str) {
+        let began = Instant::now();
+        let drain = Duration::from_millis(self.settings.limits.drain_timeout_ms);
+        tracing::info!(
+            signal,
+            drain_timeout_ms = drain.as_millis() as u64,
+            "stopping"
+        );
+        self.readiness.drain();
+        let closing = tokio::time::timeout(drain + CLOSE_TIMEOUT, self.link.drain(drain));
+        if closing.await.is_err() {
+            tracing::warn!("connections of the link did not close in time and are cut");
+        }
+        self.membership.leave().await;
+        let stopping = self.servers.iter().map(|server| server.stop(true));
+        let stopped = futures_util::future::join_all(stopping);
+        if tokio::time::timeout(SERVERS_STOP_TIMEOUT, stopped)
+            .await
+            .is_err()
+        {
+            tracing::warn!("the admin API or the mesh did not end in time and is cut");
+        }
+        self.mesh.stop();
+        self.config_thread.stop();
+        if self.config_thread.join().is_err() {
+            tracing::error!("the config thread ended by a panic");
+        }
+        drop(self.store);
+        tracing::info!(took_ms = began.elapsed().as_millis() as u64, "stopped");
+    }
+}
+
+fn node_id(settings: &Settings) -> Result<NodeId, StartError> {
+    // Checked when the settings were loaded; whoever made them by hand is told the same.
+    settings.node.id.parse().map_err(|error| {
+        let why = format!("{error}");
+        StartError::Settings(crate::settings::SettingsError::Value {
+            place: "the settings".to_owned(),
+            key: "node.id".to_owned(),
+            why,
+        })
+    })
+}
+
+/// Keeps whose store it is, and says so where it was another node's: a directory copied by mistake shows.
+fn note_owner(store: &mut Store, id: &NodeId) -> Result<(), StartError> {
+    let owner = store.fact(OWNER)?;
+    match owner.as_deref() {
+        Some(owner) if owner == id.as_str() => return Ok(()),
+        Some(owner) => tracing::warn!(owner, "the data directory was another node's before"),
+        None => {}
+    }
+    Ok(store.set_fact(OWNER, id.as_str())?)
+}
+
+/// Where the configuration is shown; the cluster is told of it as soon as membership is there.
+fn published(
+    snapshot: ConfigSnapshot,
+) -> (Published, Arc<watch::Sender<Option<MembershipHandle>>>) {
+    let membership = Arc::new(watch::Sender::new(None::<MembershipHandle>));
+    let announcer = membership.clone();
+    let published = Published {
+        snapshot: snapshot.shared(),
+        changed: Arc::new(watch::Sender::new(0)),
+        announce: Arc::new(move |snapshot| {
+            if let Some(membership) = membership.borrow().as_ref() {
+                membership.publish_config(&snapshot.buckets, snapshot.newest.as_ref());
+            }
+        }),
+    };
+    (published, announcer)
+}
+
+/// Runs a server on this thread until it is stopped by its handle.
+fn serve(name: &'static str, server: Server) -> ServerHandle {
+    let handle = server.handle();
+    actix::spawn(async move {
+        if let Err(error) = server.await {
+            tracing::error!(name, %error, "a server ended by itself");
+        }
+    });
+    handle
+}
+
+// === impl Ports ===
+
+impl Ports {
+    fn open(settings: &Settings) -> Result<Self, StartError> {
+        mesh::server::check_listen(settings.mesh.listen)?;
+        let admin = ports::bind("admin.listen", settings.admin.listen)?;
+        let mesh = ports::bind("mesh.listen", settings.mesh.listen)?;
+        let address = |listener: &TcpListener, asked| listener.local_addr().unwrap_or(asked);
+        let bound = address(&mesh, settings.mesh.listen);
+        Ok(Ports {
+            admin_address: address(&admin, settings.admin.listen),
+            mesh_address: settings.mesh.advertise.unwrap_or(bound),
+            admin,
+            mesh,
+        })
+    }
+}

@@ -1,0 +1,41 @@
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+
+use super::StartError;
+
+/// Opens the port of a setting.
+pub(super) fn bind(setting: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).map_err(|why| match why.kind() {
+        io::ErrorKind::AddrInUse => StartError::PortTaken { setting, address },
+        _ => StartError::Port {
+            setting,
+            address,
+            why,
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_taken_port_is_named_with_its_setting_and_the_way_out() {
+        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = taken.local_addr().unwrap();
+        assert_eq!(
+            bind("admin.listen", address).unwrap_err().to_string(),
+            format!(
+                "admin.listen: the address {address} is taken by another program: stop that one, \
+                 or set admin.listen to another"
+            )
+        );
+    }
+
+    #[test]
+    fn an_address_of_another_machine_is_named_with_its_setting() {
+        let error = bind("mesh.listen", "192.0.2.1:7000".parse().unwrap()).unwrap_err();
+        let text = error.to_string();
+        assert!(text.starts_with("mesh.listen: the address 192.0.2.1:7000 cannot be listened on"));
+    }
+}

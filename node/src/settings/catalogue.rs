@@ -1,0 +1,175 @@
+//! Every setting by name: what the loader knows of the environment, and what `docs/settings.md` lists.
+
+/// One setting as an operator sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    /// `section.key` of the file.
+    pub key: &'static str,
+    pub kind: ValueKind,
+    /// As it is written in the file; empty: none.
+    pub default: &'static str,
+    pub meaning: &'static str,
+}
+
+/// How a value is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ValueKind {
+    Text,
+    /// Text that may be left out; an empty variable takes the file's value away.
+    OptionalText,
+    /// A whole number.
+    Number,
+    /// Several texts; separated by commas in the environment.
+    List,
+    /// An array of tables; the same inline array in the environment.
+    Tables,
+}
+
+use ValueKind::{List, Number, OptionalText, Tables, Text};
+
+/// All settings, in the order of the documentation.
+#[rustfmt::skip]
+pub const SETTINGS: &[Setting] = &[
+    setting("node.id", Text, "", "The node's name in the cluster: 1 to 32 of `a-z 0-9 -`. Must be set, and be different on every node."),
+    setting("node.region", Text, "", "The region the node stands in, a DNS label such as `shanghai`. Must be set."),
+    setting("node.data_dir", Text, "weir-data", "Directory of the store, the admin token and the development certificate. Made where it does not exist."),
+    setting("node.cluster", Text, "weir", "The cluster's name, the same on every node: nodes of another cluster are not listened to."),
+    setting("link.http", Text, "127.0.0.1:8000", "Address of the link, plain HTTP."),
+    setting("link.https", Text, "127.0.0.1:8440", "Address of the link, TLS."),
+    setting("link.base_domain", Text, "weir.localhost", "Access domains are `a<8 hex>-<appid>.<region>.<base domain>`."),
+    setting("link.workers", Number, "0", "Link cores; `0`: as many as the machine has."),
+    setting("admin.listen", Text, "127.0.0.1:9000", "Address of the admin API."),
+    setting("mesh.listen", Text, "127.0.0.1:7000", "Address other nodes reach this one at; a loopback address until nodes have certificates."),
+    setting("mesh.advertise", OptionalText, "", "What other nodes dial, where it is not `mesh.listen`."),
+    setting("mesh.seeds", List, "[]", "Mesh addresses (`host:port`) of nodes to join. Empty: this node begins a cluster and makes its first admin token."),
+    setting("mesh.gossip_interval_ms", Number, "100", "Time between two rounds of gossip, milliseconds, 10 to 10,000."),
+    setting("tls.certificates", Tables, "[]", "Own certificates by name: `[{names = [\"*.shanghai.example.com\"], cert_file = \"…\", key_file = \"…\"}]`, PEM. Where none matches, the development certificate answers."),
+    setting("tls.origin_ca_file", OptionalText, "", "PEM file of authorities that origins' certificates are checked against, besides the system's."),
+    setting("limits.head_bytes", Number, "32768", "Request head, bytes; at least 8,192."),
+    setting("limits.headers", Number, "100", "Header fields of one request."),
+    setting("limits.body_bytes", Number, "104857600", "Request body, bytes. Bodies are streamed, never held whole."),
+    setting("limits.envelope_bytes", Number, "10485760", "Body that is put into an envelope (`x-wx-http-mode: ENVELOPE`), bytes."),
+    setting("limits.h2_streams", Number, "100", "Concurrent calls on one HTTP/2 connection."),
+    setting("limits.head_timeout_ms", Number, "10000", "Time for a whole request head, milliseconds."),
+    setting("limits.body_idle_timeout_ms", Number, "60000", "Time without a byte of a body, in either direction, after which a call ends, milliseconds."),
+    setting("limits.keep_alive_timeout_ms", Number, "75000", "Time a connection may rest between calls, milliseconds."),
+    setting("limits.connections_per_core", Number, "20000", "Link connections in all, per core."),
+    setting("limits.connections_per_ip", Number, "20000", "Link connections of one client address, per core."),
+    setting("limits.origin_connections_per_core", Number, "1024", "Connections and calls under way to one origin, per core."),
+    setting("limits.connect_timeout_ms", Number, "5000", "Time to connect to an origin, milliseconds."),
+    setting("limits.drain_timeout_ms", Number, "30000", "Time for calls to finish after SIGTERM, milliseconds."),
+    setting("log.format", Text, "text", "`text` or `json`."),
+    setting("log.level", Text, "info", "`error`, `warn`, `info`, `debug`, `trace`, or per module as in `info,weir::link=debug`."),
+];
+
+const fn setting(
+    key: &'static str,
+    kind: ValueKind,
+    default: &'static str,
+    meaning: &'static str,
+) -> Setting {
+    Setting {
+        key,
+        kind,
+        default,
+        meaning,
+    }
+}
+
+/// The key most like a mistyped one, where one is near enough to be what was meant.
+pub(super) fn nearest<'a>(
+    typed: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    let near_enough = 1 + typed.len() / 4;
+    known
+        .into_iter()
+        .map(|key| (edits(typed, key), key))
+        .min()
+        .filter(|&(edits, _)| edits <= near_enough)
+        .map(|(_, key)| key)
+}
+
+/// Letters to add, drop or change to turn one text into the other.
+fn edits(from: &str, to: &str) -> usize {
+    let to: Vec<char> = to.chars().collect();
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (i, f) in from.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, &t) in to.iter().enumerate() {
+            let change = diagonal + usize::from(f != t);
+            diagonal = row[j + 1];
+            row[j + 1] = change.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[to.len()]
+}
+
+// === impl Setting ===
+
+impl Setting {
+    /// `WEIR_LINK_HTTP` of `link.http`.
+    pub fn variable(&self) -> String {
+        format!("WEIR_{}", self.key.replace('.', "_").to_ascii_uppercase())
+    }
+
+    pub fn by_key(key: &str) -> Option<&'static Setting> {
+        SETTINGS.iter().find(|setting| setting.key == key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `docs/settings.md` is this text; run the test with `WEIR_WRITE_DOCS=1` to write it anew.
+    fn documentation() -> String {
+        let mut text = String::from(
+            "# Settings\n\n\
+             A node reads `weir node --config node.toml`, then the environment, which goes before the file. \
+             An unknown key, a value\nthat cannot be used or a missing name is refused at the start with one \
+             sentence that says where it stands and how to mend it.\n\n\
+             In the file a setting is a key of its section: `[link]`, `http = \"127.0.0.1:8000\"`. Lists are \
+             separated by commas in the\nenvironment: `WEIR_MESH_SEEDS=127.0.0.1:7001,127.0.0.1:7002`.\n\n\
+             | setting | environment | default | meaning |\n|---|---|---|---|\n",
+        );
+        for setting in SETTINGS {
+            let default = match setting.default {
+                "" => "none".to_owned(),
+                default => format!("`{default}`"),
+            };
+            let (key, variable) = (setting.key, setting.variable());
+            text += &format!(
+                "| `{key}` | `{variable}` | {default} | {} |\n",
+                setting.meaning
+            );
+        }
+        text
+    }
+
+    #[test]
+    fn the_manual_lists_every_setting_with_its_default() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/settings.md");
+        if std::env::var_os("WEIR_WRITE_DOCS").is_some() {
+            std::fs::write(file, documentation()).unwrap();
+        }
+        let manual = std::fs::read_to_string(file).unwrap();
+        assert_eq!(
+            manual,
+            documentation(),
+            "run this test with WEIR_WRITE_DOCS=1"
+        );
+    }
+
+    #[test]
+    fn a_typing_mistake_finds_the_key_that_was_meant_and_nonsense_finds_none() {
+        let keys = || SETTINGS.iter().map(|setting| setting.key);
+        assert_eq!(nearest("link.htpp", keys()), Some("link.http"));
+        assert_eq!(
+            nearest("limits.body_byte", keys()),
+            Some("limits.body_bytes")
+        );
+        assert_eq!(nearest("colour", keys()), None);
+    }
+}

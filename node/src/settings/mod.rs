@@ -1,0 +1,215 @@
+//! The settings of one node: `node.toml`, and `WEIR_…` over it. Every setting has a default but the
+//! node's name and region.
+//!
+//! [`load`] reads, checks and explains; whoever holds a [`Settings`] holds one that is valid.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+mod catalogue;
+mod error;
+mod load;
+#[cfg(test)]
+mod tests;
+mod validate;
+
+pub use catalogue::{SETTINGS, Setting, ValueKind};
+pub use error::SettingsError;
+pub use load::{load, load_from};
+
+/// All settings. `[section] key` in the file is `WEIR_SECTION_KEY` in the environment.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    pub node: NodeSettings,
+    #[serde(default)]
+    pub link: LinkSettings,
+    #[serde(default)]
+    pub admin: AdminSettings,
+    #[serde(default)]
+    pub mesh: MeshSettings,
+    #[serde(default)]
+    pub tls: TlsSettings,
+    #[serde(default)]
+    pub limits: Limits,
+    #[serde(default)]
+    pub log: LogSettings,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct NodeSettings {
+    /// The node's name in the cluster: 1 to 32 of `a-z 0-9 -`.
+    pub id: String,
+    pub region: String,
+    /// Where the store, the admin token and the development certificate are kept.
+    #[serde(default = "default_data_dir")]
+    pub data_dir: PathBuf,
+    /// The same on every node.
+    #[serde(default = "default_cluster")]
+    pub cluster: String,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LinkSettings {
+    pub http: SocketAddr,
+    pub https: SocketAddr,
+    /// Access domains are `a<8 hex>-<appid>.<region>.<base_domain>`.
+    pub base_domain: String,
+    /// Link cores; 0: as many as the machine has.
+    pub workers: usize,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AdminSettings {
+    pub listen: SocketAddr,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MeshSettings {
+    /// Until nodes have certificates, a loopback address.
+    pub listen: SocketAddr,
+    /// What other nodes dial, where it is not `listen`.
+    pub advertise: Option<SocketAddr>,
+    /// Mesh addresses, `host:port`, of nodes to join. Empty: this node begins a cluster.
+    pub seeds: Vec<String>,
+    pub gossip_interval_ms: u64,
+}
+
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TlsSettings {
+    /// Own certificates by name; where none matches, the development certificate answers.
+    pub certificates: Vec<CertificateSettings>,
+    /// PEM file of authorities that origins' certificates are checked against, besides the system's.
+    pub origin_ca_file: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct CertificateSettings {
+    /// Host names, `*.` allowed as the first label.
+    pub names: Vec<String>,
+    pub cert_file: PathBuf,
+    pub key_file: PathBuf,
+}
+
+/// Limits of the link (`DESIGN.md` "Limits").
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    pub head_bytes: usize,
+    pub headers: usize,
+    pub body_bytes: u64,
+    pub envelope_bytes: usize,
+    pub h2_streams: u32,
+    /// Time for a whole request head, also between the calls of one connection.
+    pub head_timeout_ms: u64,
+    /// Time without a byte of a body, in either direction, after which a call ends.
+    pub body_idle_timeout_ms: u64,
+    /// Time a keep-alive connection may rest between calls.
+    pub keep_alive_timeout_ms: u64,
+    /// Link connections in all, per core.
+    pub connections_per_core: usize,
+    pub connections_per_ip: usize,
+    /// Connections and calls under way to one origin, per core.
+    pub origin_connections_per_core: usize,
+    pub connect_timeout_ms: u64,
+    /// Time for calls to finish after SIGTERM.
+    pub drain_timeout_ms: u64,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogSettings {
+    /// `text` or `json`.
+    pub format: LogFormat,
+    /// `error` to `trace`, per module as in `info,weir::link=debug`.
+    pub level: String,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    #[default]
+    Text,
+    Json,
+}
+
+fn default_data_dir() -> PathBuf {
+    PathBuf::from("weir-data")
+}
+
+fn default_cluster() -> String {
+    "weir".to_owned()
+}
+
+const fn loopback(port: u16) -> SocketAddr {
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), port)
+}
+
+// === defaults ===
+
+impl Default for LinkSettings {
+    fn default() -> Self {
+        LinkSettings {
+            http: loopback(8000),
+            https: loopback(8440),
+            base_domain: "weir.localhost".to_owned(),
+            workers: 0,
+        }
+    }
+}
+
+impl Default for AdminSettings {
+    fn default() -> Self {
+        AdminSettings {
+            listen: loopback(9000),
+        }
+    }
+}
+
+impl Default for MeshSettings {
+    fn default() -> Self {
+        MeshSettings {
+            listen: loopback(7000),
+            advertise: None,
+            seeds: Vec::new(),
+            gossip_interval_ms: 100,
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            head_bytes: 32 * 1024,
+            headers: 100,
+            body_bytes: 100 * 1024 * 1024,
+            envelope_bytes: 10 * 1024 * 1024,
+            h2_streams: 100,
+            head_timeout_ms: 10_000,
+            body_idle_timeout_ms: 60_000,
+            keep_alive_timeout_ms: 75_000,
+            connections_per_core: 20_000,
+            connections_per_ip: 20_000,
+            origin_connections_per_core: 1_024,
+            connect_timeout_ms: 5_000,
+            drain_timeout_ms: 30_000,
+        }
+    }
+}
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        LogSettings {
+            format: LogFormat::Text,
+            level: "info".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! The link against real sockets: a link of one core, scripted origins, raw clients.
+
+mod errors;
+mod forwarding;
+mod harness;
+mod http2;
+mod lifecycle;
+mod public;
+mod streaming;
+mod upgrade;
