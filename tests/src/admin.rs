@@ -1,0 +1,153 @@
+//! A client of the admin API.
+
+use std::net::SocketAddr;
+
+use http::Method;
+use serde_json::{Value, json};
+
+use crate::client::{Answer, Call, whole};
+
+/// The admin API of one node, with the cluster's token.
+#[derive(Clone, Debug)]
+pub struct Admin {
+    addr: SocketAddr,
+    token: String,
+}
+
+/// What a test needs to know of a business.
+#[derive(Clone, Debug)]
+pub struct Business {
+    pub id: String,
+    pub access_domain: String,
+    pub route_tag: String,
+    /// As the API answered.
+    pub document: Value,
+}
+
+// === impl Admin ===
+
+impl Admin {
+    pub fn new(addr: SocketAddr, token: &str) -> Self {
+        Admin {
+            addr,
+            token: token.to_owned(),
+        }
+    }
+
+    /// Any call, `path` below `/admin/v1`; the caller looks at the status.
+    pub async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Answer {
+        self.try_call(method, path, body)
+            .await
+            .expect("the admin API answers")
+    }
+
+    pub async fn try_call(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> anyhow::Result<Answer> {
+        let path = format!("/admin/v1{path}");
+        let mut call = Call::new(method, self.addr, &self.addr.to_string(), &path)
+            .header("authorization", &format!("Bearer {}", self.token));
+        if let Some(body) = body {
+            call = call
+                .header("content-type", "application/json")
+                .body(whole(body.to_string().into()));
+        }
+        call.try_send().await
+    }
+
+    /// # Panics
+    /// Where the change is refused.
+    pub async fn put(&self, path: &str, body: Value) -> Value {
+        accepted(path, self.call(Method::PUT, path, Some(&body)).await)
+    }
+
+    /// # Panics
+    /// Where the change is refused.
+    pub async fn post(&self, path: &str, body: Option<Value>) -> Value {
+        accepted(path, self.call(Method::POST, path, body.as_ref()).await)
+    }
+
+    /// # Panics
+    /// Where the change is refused.
+    pub async fn patch(&self, path: &str, body: Value) -> Value {
+        accepted(path, self.call(Method::PATCH, path, Some(&body)).await)
+    }
+
+    /// `GET /cluster`; `None` while it cannot be had.
+    pub async fn cluster(&self) -> Option<Value> {
+        let answer = self.try_call(Method::GET, "/cluster", None).await.ok()?;
+        (answer.status == 200).then(|| answer.json())
+    }
+
+    /// `None` where this node knows no such business (yet).
+    pub async fn business(&self, id: &str) -> Option<Business> {
+        let answer = self
+            .call(Method::GET, &format!("/businesses/{id}"), None)
+            .await;
+        (answer.status == 200).then(|| Business::from_document(answer.json()))
+    }
+
+    /// Puts a mini program with a trial version on the local platform.
+    pub async fn register(&self, appid: &str, domains: &[&str]) {
+        let program =
+            json!({ "name": "Shop", "request_domains": domains, "versions": { "trial": "1.0.0" } });
+        self.put(&format!("/platform/mini-programs/{appid}"), program)
+            .await;
+    }
+
+    /// A space with its agreement accepted and the mini program authorised to it.
+    pub async fn open_space(&self, space: &str, appid: &str) {
+        self.put(&format!("/spaces/{space}"), json!({ "name": "Shop" }))
+            .await;
+        let agreement = json!({ "version": "2024-01", "accepted_by": "operator@shop.example" });
+        self.put(&format!("/spaces/{space}/agreement"), agreement)
+            .await;
+        self.put(&format!("/spaces/{space}/mini-programs/{appid}"), json!({}))
+            .await;
+    }
+
+    pub async fn one_key_access(&self, gateway: &str, appid: &str) -> Business {
+        let path = format!("/gateways/{gateway}/one-key-access");
+        let answer = self
+            .call(Method::POST, &path, Some(&json!({ "appid": appid })))
+            .await;
+        assert_eq!(answer.status, 201, "one-key access: {}", answer.text());
+        Business::from_document(answer.json())
+    }
+}
+
+fn accepted(path: &str, answer: Answer) -> Value {
+    assert!(
+        answer.status.is_success(),
+        "{path}: {} {}",
+        answer.status,
+        answer.text()
+    );
+    if answer.body.is_empty() {
+        Value::Null
+    } else {
+        answer.json()
+    }
+}
+
+// === impl Business ===
+
+impl Business {
+    fn from_document(document: Value) -> Self {
+        let text = |name: &str| {
+            let value = document[name].as_str();
+            value
+                .unwrap_or_else(|| panic!("a business has `{name}`: {document}"))
+                .to_owned()
+        };
+        Business {
+            id: text("id"),
+            access_domain: text("access_domain"),
+            route_tag: text("route_tag"),
+            document,
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! A whole cluster: nodes in three regions, their token, an echo origin.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::admin::{Admin, Business};
+use crate::client::Call;
+use crate::node::Node;
+use crate::origin::Origin;
+use crate::wait_until;
+
+const REGIONS: [&str; 3] = ["shanghai", "shenzhen", "tianjin"];
+/// Settings of every test node: a drain that a test can wait for.
+const SETTINGS: &str = "[log]\nlevel = \"info\"\n";
+const LIMITS: &str = "[limits]\ndrain_timeout_ms = 10000\n";
+
+/// Nodes, origin and a directory that goes when the test ends.
+pub struct Cluster {
+    pub nodes: Vec<Node>,
+    pub origin: Origin,
+    pub token: String,
+    dir: TempDir,
+}
+
+// === impl Cluster ===
+
+impl Cluster {
+    /// `count` nodes that agree.
+    pub async fn start(count: usize) -> Self {
+        Self::start_with(count, LIMITS).await
+    }
+
+    /// As [`start`](Self::start), with sections of `node.toml` for every node.
+    pub async fn start_with(count: usize, extra: &str) -> Self {
+        let dir = tempfile::Builder::new()
+            .prefix("weir-test-")
+            .tempdir()
+            .expect("a temporary directory");
+        let extra = format!("{SETTINGS}\n{extra}");
+        let mut nodes: Vec<Node> = (0..count)
+            .map(|i| {
+                let region = REGIONS[i % REGIONS.len()];
+                Node::new(
+                    dir.path(),
+                    &format!("{region}-{}", i / REGIONS.len() + 1),
+                    region,
+                    &extra,
+                )
+            })
+            .collect();
+        let meshes: Vec<_> = nodes.iter().map(|node| node.mesh).collect();
+        for (i, node) in nodes.iter_mut().enumerate() {
+            // The first begins the cluster; the others know everybody.
+            let seeds: Vec<_> = meshes
+                .iter()
+                .copied()
+                .filter(|mesh| i > 0 && *mesh != meshes[i])
+                .collect();
+            node.configure(&seeds);
+            node.start();
+        }
+        let origin = Origin::start(dir.path()).await;
+        for node in &mut nodes {
+            node.ready().await;
+        }
+        let token = nodes[0]
+            .token()
+            .expect("a ready first node has made the token");
+        for (i, node) in nodes.iter().enumerate() {
+            let seeds: Vec<_> = meshes
+                .iter()
+                .copied()
+                .filter(|mesh| *mesh != meshes[i])
+                .collect();
+            node.configure(&seeds);
+        }
+        let cluster = Cluster {
+            nodes,
+            origin,
+            token,
+            dir,
+        };
+        cluster.agree().await;
+        cluster
+    }
+
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub fn admin(&self, node: usize) -> Admin {
+        self.nodes[node].admin(&self.token)
+    }
+
+    /// Waits until every running node sees all running nodes live with one configuration; the time it took.
+    pub async fn agree(&self) -> Duration {
+        let running: Vec<&Node> = self.nodes.iter().filter(|node| node.is_running()).collect();
+        let (_, took) = wait_until("all running nodes agree", async || {
+            for node in &running {
+                let view = node.admin(&self.token).cluster().await?;
+                let live = view["nodes"]
+                    .as_array()?
+                    .iter()
+                    .filter(|n| n["live"] == true)
+                    .count();
+                if view["agree"] != true || live != running.len() {
+                    return None;
+                }
+            }
+            Some(())
+        })
+        .await;
+        took
+    }
+
+    /// Attaches a mini program whose only legal domain is the echo origin, by the operations of node
+    /// `node`, with a package that no test reaches, and waits until all agree.
+    pub async fn attach(&self, node: usize, appid: &str) -> Business {
+        self.attach_domains(
+            node,
+            appid,
+            &[&self.origin.url()],
+            json!({ "bandwidth_bps": 100_000_000_000_u64 }),
+        )
+        .await
+    }
+
+    pub async fn attach_domains(
+        &self,
+        node: usize,
+        appid: &str,
+        domains: &[&str],
+        package: serde_json::Value,
+    ) -> Business {
+        let admin = self.admin(node);
+        let gateway = format!("gw-{appid}");
+        admin.register(appid, domains).await;
+        admin.open_space("shop", appid).await;
+        admin
+            .put(
+                &format!("/gateways/{gateway}"),
+                json!({ "space": "shop", "package": package }),
+            )
+            .await;
+        let business = admin.one_key_access(&gateway, appid).await;
+        self.agree().await;
+        self.in_effect(&business).await;
+        business
+    }
+
+    /// Waits until every running node forwards by the newest version of the business (or a newer one).
+    pub async fn in_effect(&self, business: &Business) {
+        let version = business.document["version"]
+            .as_str()
+            .expect("a business has a version");
+        for node in self.nodes.iter().filter(|node| node.is_running()) {
+            wait_until("the link goes by the newest configuration", async || {
+                // Refused before the package is asked, but not before the business is known.
+                let probe = Call::get(node.http, &business.access_domain, "/")
+                    .header("x-wx-target", "https://nowhere.example");
+                let answer = probe.try_send().await.ok()?;
+                (answer.header("x-wx-conf-version") >= version).then_some(())
+            })
+            .await;
+        }
+    }
+
+    /// A merge patch by node 0, in effect everywhere when this returns.
+    pub async fn patch(&self, business: &Business, patch: serde_json::Value) {
+        self.admin(0)
+            .patch(&format!("/businesses/{}", business.id), patch)
+            .await;
+        self.newest_in_effect(business).await;
+    }
+
+    /// `disconnect` or `connect` by node 0, in effect everywhere when this returns.
+    pub async fn switch(&self, business: &Business, switch: &str) {
+        self.admin(0)
+            .post(&format!("/businesses/{}/{switch}", business.id), None)
+            .await;
+        self.newest_in_effect(business).await;
+    }
+
+    async fn newest_in_effect(&self, business: &Business) {
+        let newest = self
+            .admin(0)
+            .business(&business.id)
+            .await
+            .expect("it is there");
+        self.in_effect(&newest).await;
+    }
+
+    /// A call of the experience version through node `node`'s link.
+    pub fn call(&self, node: usize, business: &Business, path: &str) -> Call {
+        Call::get(self.nodes[node].http, &business.access_domain, path)
+            .header("x-wx-env-version", "trial")
+    }
+
+    pub fn post(
+        &self,
+        node: usize,
+        business: &Business,
+        path: &str,
+        body: impl Into<bytes::Bytes>,
+    ) -> Call {
+        Call::post(self.nodes[node].http, &business.access_domain, path, body)
+            .header("x-wx-env-version", "trial")
+    }
+}

@@ -1,0 +1,22 @@
+//! What the end-to-end tests stand on: real `weir` processes on free ports, an origin, a client that sees
+//! every byte, and waiting for conditions instead of sleeping.
+//!
+//! Only processes started here are ever signalled, and all of them are ended when a test ends, however it
+//! ends. A test that panics prints the last lines of every process's log.
+
+pub mod admin;
+pub mod client;
+pub mod cluster;
+pub mod node;
+pub mod origin;
+pub mod ports;
+pub mod process;
+pub mod sentence;
+pub mod wait;
+
+pub use admin::{Admin, Business};
+pub use client::{Answer, Call};
+pub use cluster::Cluster;
+pub use node::Node;
+pub use origin::{Origin, ScriptedOrigin};
+pub use wait::wait_until;

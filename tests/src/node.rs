@@ -1,0 +1,158 @@
+//! One node: a `weir node` process with its settings, its ports and its data.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::admin::Admin;
+use crate::client::Call;
+use crate::ports::free_addr;
+use crate::process::{Process, weir_command};
+use crate::wait_until;
+
+/// Longer than a node's own drain, which tests leave at 10 s.
+const STOP_PATIENCE: Duration = Duration::from_secs(20);
+
+/// A node, running or not.
+pub struct Node {
+    pub id: String,
+    pub region: String,
+    pub http: SocketAddr,
+    pub https: SocketAddr,
+    pub admin_addr: SocketAddr,
+    pub mesh: SocketAddr,
+    dir: PathBuf,
+    /// Lines added to the settings, whole sections.
+    extra: String,
+    process: Option<Process>,
+}
+
+// === impl Node ===
+
+impl Node {
+    /// Takes free ports; starts nothing.
+    pub fn new(dir: &Path, id: &str, region: &str, extra: &str) -> Self {
+        Node {
+            id: id.to_owned(),
+            region: region.to_owned(),
+            http: free_addr(),
+            https: free_addr(),
+            admin_addr: free_addr(),
+            mesh: free_addr(),
+            dir: dir.join(id),
+            extra: extra.to_owned(),
+            process: None,
+        }
+    }
+
+    /// Writes the settings: `seeds` are the mesh addresses of the others.
+    pub fn configure(&self, seeds: &[SocketAddr]) {
+        let seeds: Vec<String> = seeds.iter().map(|seed| format!("\"{seed}\"")).collect();
+        let settings = format!(
+            "[node]\nid = \"{}\"\nregion = \"{}\"\ndata_dir = \"{}\"\n\n\
+             [link]\nhttp = \"{}\"\nhttps = \"{}\"\nworkers = 2\n\n[admin]\nlisten = \"{}\"\n\n\
+             [mesh]\nlisten = \"{}\"\nseeds = [{}]\n\n{}\n",
+            self.id,
+            self.region,
+            self.data_dir().display(),
+            self.http,
+            self.https,
+            self.admin_addr,
+            self.mesh,
+            seeds.join(", "),
+            self.extra,
+        );
+        std::fs::create_dir_all(&self.dir).expect("a test's own directory");
+        std::fs::write(self.settings_file(), settings).expect("a test's own directory");
+    }
+
+    pub fn settings_file(&self) -> PathBuf {
+        self.dir.join("node.toml")
+    }
+
+    pub fn data_dir(&self) -> PathBuf {
+        self.dir.join("data")
+    }
+
+    /// Starts it; [`ready`](Self::ready) waits for it.
+    pub fn start(&mut self) {
+        let settings = self.settings_file();
+        let command = weir_command(&[
+            "node",
+            "--config",
+            settings.to_str().expect("paths of tests are text"),
+        ]);
+        self.process = Some(Process::start(
+            &self.id,
+            command,
+            &self.dir.join("node.log"),
+        ));
+    }
+
+    /// Waits until it answers `/readyz` with 200.
+    ///
+    /// # Panics
+    /// Where the process ends instead.
+    pub async fn ready(&mut self) {
+        let addr = self.admin_addr;
+        let id = self.id.clone();
+        let process = self.process.as_mut().expect("started before");
+        wait_until(&format!("{id} is ready"), async || {
+            if let Some(status) = process.has_ended() {
+                panic!(
+                    "{id} ended with {status} instead of getting ready:\n{}",
+                    process.log()
+                );
+            }
+            let answer = Call::get(addr, &addr.to_string(), "/readyz")
+                .try_send()
+                .await
+                .ok()?;
+            (answer.status == 200).then_some(())
+        })
+        .await;
+    }
+
+    /// # Panics
+    /// Where it does not run.
+    pub fn process(&self) -> &Process {
+        self.process
+            .as_ref()
+            .unwrap_or_else(|| panic!("{} does not run", self.id))
+    }
+
+    pub fn is_running(&self) -> bool {
+        self.process.is_some()
+    }
+
+    /// SIGKILL: no farewell.
+    pub async fn kill(&mut self) {
+        let mut process = self.process.take().expect("it runs");
+        process.signal(Signal::KILL);
+        process.ended_within(STOP_PATIENCE).await;
+    }
+
+    /// SIGTERM, and how it ended.
+    pub async fn stop(&mut self) -> ExitStatus {
+        let mut process = self.process.take().expect("it runs");
+        process.signal(Signal::TERM);
+        process.ended_within(STOP_PATIENCE).await
+    }
+
+    /// The admin token, once the first node has made it.
+    pub fn token(&self) -> Option<String> {
+        let token = std::fs::read_to_string(self.data_dir().join("admin-token")).ok()?;
+        Some(token.trim().to_owned()).filter(|token| !token.is_empty())
+    }
+
+    pub fn admin(&self, token: &str) -> Admin {
+        Admin::new(self.admin_addr, token)
+    }
+
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.dir.join("node.log")).unwrap_or_default()
+    }
+}
