@@ -2,6 +2,8 @@
 # Measures Weir.
 #   scripts/bench.sh micro   the hot path's functions (criterion)
 #   scripts/bench.sh link    a 1 KB call through weir, nginx and HAProxy: calls a second and CPU a call
+#   scripts/bench.sh config  changes: how long until every node goes by them, and what 10,000 businesses cost;
+#                            or only some of the tables: propagation, scale, hot-path
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -23,8 +25,21 @@ link)
     source "$ROOT/scripts/bench/link.sh"
     bench_link
     ;;
+config)
+    cd "$ROOT"
+    if [ -z "${WEIR_BIN:-}" ]; then
+        say "building weir as it is shipped (release; the first time takes some minutes)"
+        cargo build --locked --release -p weir
+        WEIR_BIN=${CARGO_TARGET_DIR:-$ROOT/target}/release/weir
+    fi
+    WEIR_BIN=$(realpath "$WEIR_BIN")
+    export WEIR_BIN
+    ulimit -n "$(ulimit -Hn)" 2>/dev/null || true
+    # What makes the load is not what is measured, and builds faster as it is.
+    exec cargo run --locked --quiet -p weir-benches --bin config_bench -- "${@:2}"
+    ;;
 *)
-    sed -n '2,4s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+    sed -n '2,6s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
     exit 2
     ;;
 esac

@@ -29,7 +29,9 @@ pub fn catalog(businesses: usize) -> Catalog {
         catalog.merge(Record {
             key: object.key(),
             stamp: clock.tick(1),
+            based_on: None,
             author: "bench".to_owned(),
+            request: None,
             object: Some(object),
         });
     };
@@ -48,7 +50,8 @@ pub fn catalog(businesses: usize) -> Catalog {
     catalog
 }
 
-fn business(i: usize) -> Business {
+/// Business number `i` as [`catalog`] has it.
+pub fn business(i: usize) -> Business {
     let domains: Vec<String> = (0..3)
         .map(|d| format!("https://api{d}.shop{i}.example"))
         .collect();

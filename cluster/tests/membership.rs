@@ -21,7 +21,9 @@ fn a_change_is_seen_by_all_nodes() {
     let nodes = three_nodes();
     for n in 1..=5u64 {
         let (buckets, stamp) = some_config(&format!("{n:012x}0000-b"));
-        nodes[1].membership.publish_config(&buckets, Some(&stamp));
+        nodes[1]
+            .membership
+            .publish_config(&buckets, &buckets.root(), Some(&stamp));
         let took = eventually("the change is seen by all", || {
             nodes.iter().all(|node| {
                 node.sees("b").is_some_and(|b| {
@@ -49,7 +51,8 @@ fn a_killed_node_is_seen_dead_and_its_return_is_one_node_with_a_higher_generatio
 
     let c = TestNode::start("c", server::bind(addr).unwrap(), &[a.addr]);
     let (buckets, stamp) = some_config("0000000000010000-c");
-    c.membership.publish_config(&buckets, Some(&stamp));
+    c.membership
+        .publish_config(&buckets, &buckets.root(), Some(&stamp));
     let took = eventually("it is back with what it publishes", || {
         [&a, &b].iter().all(|node| {
             node.sees("c").is_some_and(|c| {
@@ -119,7 +122,8 @@ fn nodes_that_gossip_a_lot_are_not_taken_for_dead_afterwards() {
     let [a, b, c] = three_nodes();
     for n in 1..=60u64 {
         let (buckets, stamp) = some_config(&format!("{n:012x}0000-b"));
-        b.membership.publish_config(&buckets, Some(&stamp));
+        b.membership
+            .publish_config(&buckets, &buckets.root(), Some(&stamp));
         eventually("the change arrives", || {
             a.sees("b")
                 .is_some_and(|b| b.newest.as_ref() == Some(&stamp))

@@ -10,11 +10,14 @@ use awc::error::{WsClientError, WsProtocolError as ProtocolError};
 use awc::ws::{Frame, Message};
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use nodes::{CLUSTER, TestNode, any_port, eventually, mesh_config, node_id, three_nodes};
-use weir_cluster::mesh::{MeshError, MeshHandle, server};
-use weir_cluster::replication::{ConfigSnapshot, Effect, Event, Replica};
+use tokio::sync::mpsc;
+use weir_cluster::mesh::{
+    ConfigPort, MeshError, MeshHandle, Push, PushSink, VersionSource, server,
+};
+use weir_cluster::replication::{ConfigSnapshot, Effect, Event, Replica, VersionName};
 use weir_config::object::Space;
 use weir_config::operation::Change;
-use weir_config::{NodeId, Object};
+use weir_config::{NodeId, Object, Record, Stamp};
 
 const NOW_MS: u64 = 1_700_000_000_000;
 const NOBODY: &str = "127.0.0.1:9";
@@ -53,8 +56,8 @@ fn bare_mesh(id: &str) -> (MeshHandle, SocketAddr) {
     let listener = any_port();
     let addr = listener.local_addr().unwrap();
     let mesh = MeshHandle::start(mesh_config(id, CLUSTER, addr)).unwrap();
-    let snapshot = ConfigSnapshot::default().shared();
-    actix_rt::spawn(server::server(mesh.clone(), snapshot, listener).unwrap());
+    let config = ConfigPort::read_only(ConfigSnapshot::default().shared());
+    actix_rt::spawn(server::server(mesh.clone(), config, listener).unwrap());
     (mesh, addr)
 }
 
@@ -79,8 +82,8 @@ async fn catch_up(
                         stamps,
                     });
                 }
-                Effect::Pull { peer, keys } => {
-                    let records = client.pull(addr, &keys).await.unwrap();
+                Effect::Pull { peer, versions } => {
+                    let records = client.pull(addr, &versions).await.unwrap();
                     events.push(Event::Records {
                         peer,
                         now_ms: NOW_MS,
@@ -88,7 +91,7 @@ async fn catch_up(
                     });
                 }
                 Effect::Flag { reason, .. } => panic!("{peer} was flagged: {reason}"),
-                Effect::Persist(_) | Effect::Publish => {}
+                _ => {}
             }
         }
     }
@@ -98,7 +101,7 @@ async fn catch_up(
 async fn one_replica_pulls_all_from_another_and_large_answers_come_in_parts() {
     // Some 12 MB: three answers at least, of 4 MiB each.
     let mut theirs = Replica::new(node_id("a"), []);
-    theirs.write(NOW_MS, "test", spaces(1_200, &"n".repeat(10_000)));
+    theirs.write(NOW_MS, "test", None, spaces(1_200, &"n".repeat(10_000)));
     let a = TestNode::start("a", any_port(), &[]);
     a.snapshot.store(Arc::new(theirs.snapshot()));
 
@@ -311,4 +314,104 @@ fn a_taken_port_is_told_by_its_number() {
         error.contains(&addr.to_string()) && error.contains("mesh.listen"),
         "{error}"
     );
+}
+
+/// A store that holds some versions, each since a second after it was made.
+struct Stored(Vec<Record>);
+
+impl VersionSource for Stored {
+    fn versions(&self, wanted: &[VersionName]) -> Vec<Record> {
+        let is_wanted = |record: &&Record| {
+            let same = |(key, stamp): &VersionName| (key, stamp) == (&record.key, &record.stamp);
+            wanted.iter().any(same)
+        };
+        self.0.iter().filter(is_wanted).cloned().collect()
+    }
+
+    fn seen_at_ms(&self, version: &Stamp) -> Option<u64> {
+        let known = self.0.iter().any(|record| record.stamp == *version);
+        known.then_some(version.wall_ms + 1_000)
+    }
+}
+
+/// A node with two versions of one object, and the pushes that come to it.
+fn node_with_history() -> (SocketAddr, Vec<Record>, mpsc::Receiver<Push>) {
+    let mut replica = Replica::new(node_id("a"), []);
+    let mut records = Vec::new();
+    for name in ["old", "new"] {
+        records.extend(replica.write(NOW_MS, "test", None, spaces(1, name)).records);
+    }
+    let (pushes, pushed) = PushSink::channel();
+    let listener = any_port();
+    let addr = listener.local_addr().unwrap();
+    let mesh = MeshHandle::start(mesh_config("a", CLUSTER, addr)).unwrap();
+    let config = ConfigPort {
+        snapshot: replica.snapshot().shared(),
+        versions: Arc::new(Stored(records.clone())),
+        pushes,
+    };
+    actix_rt::spawn(server::server(mesh, config, listener).unwrap());
+    (addr, records, pushed)
+}
+
+#[actix_web::test]
+async fn older_versions_are_pulled_from_the_store_in_the_order_asked() {
+    let (addr, records, _pushed) = node_with_history();
+    let (mesh, _) = bare_mesh("b");
+    let wanted: Vec<VersionName> = records
+        .iter()
+        .map(|record| (record.key.clone(), record.stamp.clone()))
+        .collect();
+    assert_eq!(mesh.client().pull(addr, &wanted).await.unwrap(), records);
+}
+
+#[actix_web::test]
+async fn a_node_tells_since_when_it_has_a_version() {
+    let (addr, records, _pushed) = node_with_history();
+    let (mesh, _) = bare_mesh("b");
+    let known = mesh
+        .client()
+        .has_version(addr, &records[0].stamp)
+        .await
+        .unwrap();
+    assert_eq!((known.has, known.since_ms), (true, Some(NOW_MS + 1_000)));
+    let unknown: Stamp = "00000000000f0000-z".parse().unwrap();
+    let unknown = mesh.client().has_version(addr, &unknown).await.unwrap();
+    assert_eq!((unknown.has, unknown.since_ms), (false, None));
+    assert_eq!(unknown.node, node_id("a"));
+}
+
+#[actix_web::test]
+async fn a_push_is_answered_when_it_is_stored_however_large() {
+    let (addr, _, mut pushed) = node_with_history();
+    let (mesh, _) = bare_mesh("b");
+    let mut theirs = Replica::new(node_id("b"), []);
+    // Some 6 MB: several requests.
+    let written = theirs.write(NOW_MS, "test", None, spaces(600, &"n".repeat(10_000)));
+    let store = actix_rt::spawn(async move {
+        let (mut requests, mut stored) = (0, 0);
+        while let Some(push) = pushed.recv().await {
+            requests += 1;
+            assert_eq!(push.peer, node_id("b"));
+            let stamps = push.records.into_iter().map(|record| record.stamp);
+            let stamps: Vec<Stamp> = stamps.collect();
+            stored += stamps.len();
+            push.answer.send(stamps).unwrap();
+            if stored == 600 {
+                assert!(requests > 1);
+                // What is not stored is not confirmed.
+                drop(pushed.recv().await);
+                return;
+            }
+        }
+    });
+    let stored = mesh.client().push(addr, &written.records).await.unwrap();
+    let stamps: Vec<Stamp> = written.records.iter().map(|r| r.stamp.clone()).collect();
+    assert_eq!(stored, stamps);
+    let refused = mesh.client().push(addr, &written.records[..1]).await;
+    assert!(
+        matches!(refused, Err(MeshError::Refused { status: 503, .. })),
+        "{refused:?}"
+    );
+    store.await.unwrap();
 }

@@ -48,6 +48,11 @@ impl Catalog {
         }
     }
 
+    /// Forgets a deleted object for good, when its tombstone has served its time.
+    pub fn forget(&mut self, key: &ObjectKey) {
+        self.records.remove(key);
+    }
+
     /// The newest record of an object, deleted or not.
     pub fn record(&self, key: &ObjectKey) -> Option<&Record> {
         self.records.get(key).map(|record| &**record)

@@ -67,6 +67,20 @@ impl Buckets {
     }
 }
 
+impl std::hash::Hash for Buckets {
+    /// Most buckets are empty in a small configuration: only the others are hashed.
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        for filled in self
+            .0
+            .iter()
+            .enumerate()
+            .filter(|(_, digest)| **digest != 0)
+        {
+            filled.hash(state);
+        }
+    }
+}
+
 impl Default for Buckets {
     fn default() -> Self {
         Buckets(Box::new([0; BUCKETS]))

@@ -11,6 +11,7 @@ pub mod access;
 pub mod catalog;
 pub mod digest;
 pub mod domain;
+pub mod history;
 pub mod object;
 pub mod operation;
 pub mod refusal;

@@ -48,4 +48,19 @@ impl Refusal {
     pub fn conflict(code: &'static str, detail: impl Into<String>) -> Self {
         Refusal::new(409, code, detail)
     }
+
+    /// The same, with the field at fault.
+    pub fn at(mut self, field: &str) -> Self {
+        self.field = Some(field.to_owned());
+        self
+    }
+
+    /// The same, of an object that is itself part of what was asked: `place` comes before the field's path.
+    pub fn within(mut self, place: &str) -> Self {
+        self.field = Some(match self.field.take() {
+            Some(field) => format!("{place}.{field}"),
+            None => place.to_owned(),
+        });
+        self
+    }
 }

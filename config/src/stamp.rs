@@ -36,7 +36,7 @@ pub struct Stamp {
 }
 
 /// The clock of one node: never goes back, never repeats, and runs ahead of every stamp it has seen.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Hlc {
     node: NodeId,
     wall_ms: u64,
@@ -48,6 +48,11 @@ const WALL_MAX_MS: u64 = (1 << 48) - 1;
 // === impl NodeId ===
 
 impl NodeId {
+    /// A name for stamps that never leave this process.
+    pub(crate) fn outcome() -> Self {
+        NodeId("outcome".into())
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }

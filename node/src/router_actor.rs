@@ -7,7 +7,6 @@ use actix::{Actor, AsyncContext, Context, Handler, Message, StreamHandler};
 use tokio::sync::watch;
 use weir_cluster::ledger::Meter;
 use weir_config::access::AccessTable;
-use weir_config::digest::Buckets;
 
 use crate::published::{Changed, changes};
 use crate::quota::Metered;
@@ -22,8 +21,10 @@ pub struct RouterActor {
     metered: watch::Receiver<Arc<Metered>>,
     routing: SharedRouting,
     base_domain: String,
-    /// What the table in service was compiled from.
-    compiled: Option<Buckets>,
+    /// The root digest of what the table in service was compiled from.
+    compiled: Option<String>,
+    /// Tables that were replaced while calls looked at them.
+    retired: Vec<Arc<RoutingTable>>,
 }
 
 /// Answered once a table is in service.
@@ -45,25 +46,34 @@ impl RouterActor {
             routing,
             base_domain,
             compiled: None,
+            retired: Vec::new(),
         }
     }
 
     fn compile(&mut self) {
         let metered = self.metered.borrow().clone();
-        if self.compiled.as_ref() == Some(&metered.config.buckets) {
+        if self.compiled.as_ref() == Some(&metered.config.newest_root) {
             return;
         }
         let began = Instant::now();
         let table = table(&metered, &self.base_domain);
         let gateways = table.meters.len();
-        self.routing.store(Arc::new(table));
-        self.compiled = Some(metered.config.buckets.clone());
+        let old = self.routing.swap(Arc::new(table));
+        self.retire(old);
+        self.compiled = Some(metered.config.newest_root.clone());
         tracing::debug!(
             gateways,
-            config_root = metered.config.buckets.root(),
+            config_root = metered.config.newest_root,
             took_us = began.elapsed().as_micros() as u64,
             "routing table swapped"
         );
+    }
+
+    /// Lets go of tables no call looks at any more, here: whoever does it last frees all of a table, and a
+    /// link core would stand still for that.
+    fn retire(&mut self, old: Arc<RoutingTable>) {
+        self.retired.push(old);
+        self.retired.retain(|table| Arc::strong_count(table) > 1);
     }
 }
 

@@ -31,6 +31,8 @@ pub fn init(settings: &LogSettings, node: &str) {
     let node = node.to_owned();
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        // What is said of a log that takes no writes would go to that same log, and panic there.
+        .log_internal_errors(false)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal());
     let started = match settings.format {

@@ -47,15 +47,45 @@ impl Admin {
         path: &str,
         body: Option<&Value>,
     ) -> anyhow::Result<Answer> {
+        self.request(method, path, body).try_send().await
+    }
+
+    /// A call to which the caller adds headers.
+    pub fn request(&self, method: Method, path: &str, body: Option<&Value>) -> Call {
         let path = format!("/admin/v1{path}");
-        let mut call = Call::new(method, self.addr, &self.addr.to_string(), &path)
+        let call = Call::new(method, self.addr, &self.addr.to_string(), &path)
             .header("authorization", &format!("Bearer {}", self.token));
-        if let Some(body) = body {
-            call = call
+        match body {
+            Some(body) => call
                 .header("content-type", "application/json")
-                .body(whole(body.to_string().into()));
+                .body(whole(body.to_string().into())),
+            None => call,
         }
-        call.try_send().await
+    }
+
+    /// # Panics
+    /// Where the answer is not 200.
+    pub async fn get(&self, path: &str) -> Value {
+        let answer = self.call(Method::GET, path, None).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+        answer.json()
+    }
+
+    /// All items of a list, page by page.
+    pub async fn list(&self, path: &str) -> Vec<Value> {
+        let mut items = Vec::new();
+        let mut after = String::new();
+        loop {
+            let separator = if path.contains('?') { '&' } else { '?' };
+            let page = self
+                .get(&format!("{path}{separator}limit=500{after}"))
+                .await;
+            items.extend(page["items"].as_array().expect("a list has items").clone());
+            match page["next"].as_str() {
+                Some(next) => after = format!("&after={next}"),
+                None => return items,
+            }
+        }
     }
 
     /// # Panics
@@ -116,6 +146,12 @@ impl Admin {
             .await;
         assert_eq!(answer.status, 201, "one-key access: {}", answer.text());
         Business::from_document(answer.json())
+    }
+
+    /// As [`one_key_access`](Self::one_key_access), without waiting for another node to have it.
+    pub async fn one_key_access_here(&self, gateway: &str, appid: &str) -> Business {
+        let path = format!("/gateways/{gateway}/one-key-access?ack=local");
+        Business::from_document(self.post(&path, Some(json!({ "appid": appid }))).await)
     }
 }
 

@@ -11,6 +11,7 @@ use crate::client::Call;
 use crate::node::Node;
 use crate::origin::Origin;
 use crate::wait_until;
+use crate::wire::Wires;
 
 const REGIONS: [&str; 3] = ["shanghai", "shenzhen", "tianjin"];
 /// Settings of every test node: a drain that a test can wait for.
@@ -22,6 +23,8 @@ pub struct Cluster {
     pub nodes: Vec<Node>,
     pub origin: Origin,
     pub token: String,
+    /// The wires of a [wired](Cluster::start_wired) cluster.
+    pub wires: Wires,
     dir: TempDir,
 }
 
@@ -35,6 +38,15 @@ impl Cluster {
 
     /// As [`start`](Self::start), with sections of `node.toml` for every node.
     pub async fn start_with(count: usize, extra: &str) -> Self {
+        Self::begin(count, extra, false).await
+    }
+
+    /// `count` nodes that agree, with a wire into each mesh port which a test can cut and measure.
+    pub async fn start_wired(count: usize, extra: &str) -> Self {
+        Self::begin(count, extra, true).await
+    }
+
+    async fn begin(count: usize, extra: &str, wired: bool) -> Self {
         let dir = tempfile::Builder::new()
             .prefix("weir-test-")
             .tempdir()
@@ -51,7 +63,13 @@ impl Cluster {
                 )
             })
             .collect();
-        let meshes: Vec<_> = nodes.iter().map(|node| node.mesh).collect();
+        let wires = Wires::default();
+        if wired {
+            for node in &mut nodes {
+                node.advertise = Some(wires.lay(&node.id, node.mesh).await);
+            }
+        }
+        let meshes: Vec<_> = nodes.iter().map(Node::dialled).collect();
         for (i, node) in nodes.iter_mut().enumerate() {
             // The first begins the cluster; the others know everybody.
             let seeds: Vec<_> = meshes
@@ -81,6 +99,7 @@ impl Cluster {
             nodes,
             origin,
             token,
+            wires,
             dir,
         };
         cluster.agree().await;
@@ -97,23 +116,47 @@ impl Cluster {
 
     /// Waits until every running node sees all running nodes live with one configuration; the time it took.
     pub async fn agree(&self) -> Duration {
-        let running: Vec<&Node> = self.nodes.iter().filter(|node| node.is_running()).collect();
-        let (_, took) = wait_until("all running nodes agree", async || {
-            for node in &running {
-                let view = node.admin(&self.token).cluster().await?;
+        let running: Vec<usize> = (0..self.nodes.len())
+            .filter(|node| self.nodes[*node].is_running())
+            .collect();
+        self.agree_among(&running).await
+    }
+
+    /// Waits until each of these nodes sees exactly these live, with one configuration; the time it took.
+    pub async fn agree_among(&self, among: &[usize]) -> Duration {
+        let (_, took) = wait_until(&format!("nodes {among:?} agree"), async || {
+            let mut digests = Vec::new();
+            for &node in among {
+                let view = self.admin(node).cluster().await?;
                 let live = view["nodes"]
                     .as_array()?
                     .iter()
                     .filter(|n| n["live"] == true)
                     .count();
-                if view["agree"] != true || live != running.len() {
+                if view["agree"] != true || live != among.len() {
                     return None;
                 }
+                digests.push(view["config_digest"].clone());
             }
-            Some(())
+            // What the first said may be older than what the last said.
+            digests
+                .windows(2)
+                .all(|pair| pair[0] == pair[1])
+                .then_some(())
         })
         .await;
         took
+    }
+
+    /// The mesh between these nodes and all others breaks; calls and admin API go on.
+    pub fn part(&self, side: &[usize]) {
+        for here in 0..self.nodes.len() {
+            for there in 0..self.nodes.len() {
+                if side.contains(&here) != side.contains(&there) {
+                    self.wires.cut(&self.nodes[here].id, &self.nodes[there].id);
+                }
+            }
+        }
     }
 
     /// Attaches a mini program whose only legal domain is the echo origin, by the operations of node

@@ -11,12 +11,15 @@ pub mod node;
 pub mod origin;
 pub mod ports;
 pub mod process;
+pub mod random;
 pub mod sentence;
 pub mod wait;
+pub mod wire;
 
 pub use admin::{Admin, Business};
 pub use client::{Answer, Call};
 pub use cluster::Cluster;
 pub use node::Node;
 pub use origin::{Origin, ScriptedOrigin};
+pub use random::Random;
 pub use wait::wait_until;

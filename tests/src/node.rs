@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::ExitStatus;
+use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -10,7 +10,7 @@ use rustix::process::Signal;
 use crate::admin::Admin;
 use crate::client::Call;
 use crate::ports::free_addr;
-use crate::process::{Process, weir_command};
+use crate::process::{Process, small_disk, weir_command};
 use crate::wait_until;
 
 /// Longer than a node's own drain, which tests leave at 10 s.
@@ -24,6 +24,8 @@ pub struct Node {
     pub https: SocketAddr,
     pub admin_addr: SocketAddr,
     pub mesh: SocketAddr,
+    /// Where others dial its mesh, where that is not `mesh`: a wire that a test can cut.
+    pub advertise: Option<SocketAddr>,
     dir: PathBuf,
     /// Lines added to the settings, whole sections.
     extra: String,
@@ -42,6 +44,7 @@ impl Node {
             https: free_addr(),
             admin_addr: free_addr(),
             mesh: free_addr(),
+            advertise: None,
             dir: dir.join(id),
             extra: extra.to_owned(),
             process: None,
@@ -51,10 +54,14 @@ impl Node {
     /// Writes the settings: `seeds` are the mesh addresses of the others.
     pub fn configure(&self, seeds: &[SocketAddr]) {
         let seeds: Vec<String> = seeds.iter().map(|seed| format!("\"{seed}\"")).collect();
+        let advertise = self
+            .advertise
+            .map(|addr| format!("advertise = \"{addr}\"\n"))
+            .unwrap_or_default();
         let settings = format!(
             "[node]\nid = \"{}\"\nregion = \"{}\"\ndata_dir = \"{}\"\n\n\
              [link]\nhttp = \"{}\"\nhttps = \"{}\"\nworkers = 2\n\n[admin]\nlisten = \"{}\"\n\n\
-             [mesh]\nlisten = \"{}\"\nseeds = [{}]\n\n{}\n",
+             [mesh]\nlisten = \"{}\"\n{}seeds = [{}]\n\n{}\n",
             self.id,
             self.region,
             self.data_dir().display(),
@@ -62,6 +69,7 @@ impl Node {
             self.https,
             self.admin_addr,
             self.mesh,
+            advertise,
             seeds.join(", "),
             self.extra,
         );
@@ -77,14 +85,26 @@ impl Node {
         self.dir.join("data")
     }
 
+    /// Where the others dial its mesh.
+    pub fn dialled(&self) -> SocketAddr {
+        self.advertise.unwrap_or(self.mesh)
+    }
+
     /// Starts it; [`ready`](Self::ready) waits for it.
     pub fn start(&mut self) {
         let settings = self.settings_file();
-        let command = weir_command(&[
-            "node",
-            "--config",
-            settings.to_str().expect("paths of tests are text"),
-        ]);
+        let settings = settings.to_str().expect("paths of tests are text");
+        self.start_as(weir_command(&["node", "--config", settings]));
+    }
+
+    /// As [`start`](Self::start), in a way that lets [`Process::limit_files`] fill its disk.
+    pub fn start_on_small_disk(&mut self) {
+        let settings = self.settings_file();
+        let settings = settings.to_str().expect("paths of tests are text");
+        self.start_as(small_disk(&weir_command(&["node", "--config", settings])));
+    }
+
+    fn start_as(&mut self, command: Command) {
         self.process = Some(Process::start(
             &self.id,
             command,
@@ -122,6 +142,11 @@ impl Node {
         self.process
             .as_ref()
             .unwrap_or_else(|| panic!("{} does not run", self.id))
+    }
+
+    /// Takes away all that it knows, as a disk that is lost does.
+    pub fn lose_data(&self) {
+        std::fs::remove_dir_all(self.data_dir()).expect("a test's own directory");
     }
 
     pub fn is_running(&self) -> bool {

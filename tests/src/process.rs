@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Resource, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 
 /// Lines of a log that a failed test shows.
 const TAIL_LINES: usize = 40;
@@ -50,6 +50,21 @@ pub fn weir_command(args: &[&str]) -> Command {
         }
     }
     command
+}
+
+/// The command in a process that is told of a file grown too large by an error, as of a full disk, and
+/// not by the signal that would end it.
+pub fn small_disk(command: &Command) -> Command {
+    let mut small = Command::new("bash");
+    small.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""]);
+    small.arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => small.env(name, value),
+            None => small.env_remove(name),
+        };
+    }
+    small
 }
 
 /// Raises this process's limit of open files, which its children inherit, as far as the system lets it,
@@ -125,6 +140,31 @@ impl Process {
             );
             tokio::time::sleep(PAUSE).await;
         }
+    }
+
+    /// From now on no file of the process grows beyond this, bytes; `None`: all may again.
+    pub fn limit_files(&self, bytes: Option<u64>) {
+        let limit = Rlimit {
+            current: bytes,
+            maximum: None,
+        };
+        let pid = Pid::from_child(&self.child);
+        prlimit(Some(pid), Resource::Fsize, limit)
+            .unwrap_or_else(|e| panic!("{} cannot be limited: {e}", self.name));
+    }
+
+    /// Processor time it has used, user and system.
+    pub fn cpu(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid()))
+            .expect("/proc is readable");
+        let (_, fields) = stat.rsplit_once(')').expect("the kernel writes it so");
+        let ticks: u64 = fields
+            .split_whitespace()
+            .skip(11)
+            .take(2)
+            .map(|ticks| ticks.parse::<u64>().expect("a number"))
+            .sum();
+        Duration::from_millis(ticks * 1_000 / rustix::param::clock_ticks_per_second())
     }
 
     /// Memory that is the process's own, bytes: `RssAnon` of `/proc/PID/status`.

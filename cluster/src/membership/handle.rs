@@ -156,9 +156,11 @@ impl MembershipHandle {
         self.view.clone()
     }
 
-    /// Publishes what configuration this node has, and gossips at once with its live peers.
-    pub fn publish_config(&self, buckets: &Buckets, newest: Option<&Stamp>) {
-        self.desired.set(keys::config_keys(buckets, newest));
+    /// Publishes what configuration this node has, and gossips at once with its live peers: the digests of
+    /// all its versions, the root digest of those in force, the newest stamp.
+    pub fn publish_config(&self, buckets: &Buckets, newest_root: &str, newest: Option<&Stamp>) {
+        self.desired
+            .set(keys::config_keys(buckets, newest_root, newest));
     }
 
     /// Tells the peers that this node stops, then stops gossiping. Takes at most two seconds.

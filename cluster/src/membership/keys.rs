@@ -26,8 +26,13 @@ fn group_key(group: usize) -> String {
     format!("cfg.{group:x}")
 }
 
-/// The keys that say what configuration a node has.
-pub(super) fn config_keys(buckets: &Buckets, newest: Option<&Stamp>) -> Vec<(String, String)> {
+/// The keys that say what configuration a node has: the digests of all its versions, the root of those in
+/// force, and the newest stamp.
+pub(super) fn config_keys(
+    buckets: &Buckets,
+    newest_root: &str,
+    newest: Option<&Stamp>,
+) -> Vec<(String, String)> {
     let mut keys: Vec<(String, String)> = buckets
         .digests()
         .chunks(BUCKETS_A_KEY)
@@ -44,7 +49,7 @@ pub(super) fn config_keys(buckets: &Buckets, newest: Option<&Stamp>) -> Vec<(Str
         NEWEST.to_owned(),
         newest.map(Stamp::to_string).unwrap_or_default(),
     ));
-    keys.push((ROOT.to_owned(), buckets.root()));
+    keys.push((ROOT.to_owned(), newest_root.to_owned()));
     keys
 }
 
@@ -87,10 +92,14 @@ mod tests {
     #[test]
     fn digests_survive_the_keys_they_are_published_in_and_one_change_touches_few_bytes() {
         let mut buckets = Buckets::default();
-        let before: HashMap<_, _> = config_keys(&buckets, None).into_iter().collect();
+        let before: HashMap<_, _> = config_keys(&buckets, &buckets.root(), None)
+            .into_iter()
+            .collect();
         let stamp: Stamp = "0000000000010000-a".parse().unwrap();
         buckets.toggle(&ObjectKey::new(Kind::Space, "s"), &stamp);
-        let after: HashMap<_, _> = config_keys(&buckets, Some(&stamp)).into_iter().collect();
+        let after: HashMap<_, _> = config_keys(&buckets, &buckets.root(), Some(&stamp))
+            .into_iter()
+            .collect();
 
         assert_eq!(
             read_buckets(|key| after.get(key).map(String::as_str)),
@@ -104,7 +113,7 @@ mod tests {
     proptest! {
         #[test]
         fn whatever_another_node_publishes_is_read_or_ignored(text in "\\PC{0,200}", group in 0usize..16) {
-            let mut keys: HashMap<_, _> = config_keys(&Buckets::default(), None).into_iter().collect();
+            let mut keys: HashMap<_, _> = config_keys(&Buckets::default(), "", None).into_iter().collect();
             let well_formed = keys[&group_key(group)].clone();
             keys.insert(group_key(group), text.clone());
             let read = read_buckets(|key| keys.get(key).map(String::as_str));

@@ -13,7 +13,7 @@ use tokio::time::{sleep, timeout};
 use super::transport::MeshTransport;
 use super::view::Viewer;
 use super::*;
-use crate::mesh::{MeshConfig, MeshHandle, server};
+use crate::mesh::{ConfigPort, MeshConfig, MeshHandle, server};
 use crate::replication::ConfigSnapshot;
 
 fn loopback(port: u16) -> SocketAddr {
@@ -94,8 +94,8 @@ fn mesh(id: &str, listener: TcpListener) -> MeshHandle {
         version: String::new(),
     });
     let mesh = mesh.unwrap();
-    let snapshot = ConfigSnapshot::default().shared();
-    actix_rt::spawn(server::server(mesh.clone(), snapshot, listener).unwrap());
+    let config = ConfigPort::read_only(ConfigSnapshot::default().shared());
+    actix_rt::spawn(server::server(mesh.clone(), config, listener).unwrap());
     mesh
 }
 

@@ -27,7 +27,9 @@ pub struct NodeView {
     pub leaving: bool,
     /// Grows with every start of the node: milliseconds since 1970-01-01 UTC of the start.
     pub generation: u64,
+    /// The root digest of what is in force there: nodes with the same agree.
     pub config_root: Option<String>,
+    /// The digests of all versions it retains.
     pub config_buckets: Option<Buckets>,
     pub newest: Option<Stamp>,
     pub admin: Option<SocketAddr>,

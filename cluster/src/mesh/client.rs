@@ -3,16 +3,20 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use awc::http::StatusCode;
+use awc::http::{Method, StatusCode, header};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
-use weir_config::{ObjectKey, Record, Stamp};
+use weir_config::{Record, Stamp};
 
 use super::MeshError;
 use super::handle::MeshHandle;
 use super::http;
-use super::wire::{ANSWER_MAX_BYTES, PullAnswer, PullAsk, StampsAnswer, StampsAsk};
+use super::wire::{
+    ANSWER_MAX_BYTES, PUSH_CUT_BYTES, PullAsk, PushAnswer, Records, StampsAnswer, StampsAsk,
+    VersionAnswer,
+};
+use crate::replication::VersionName;
 
 /// Time for a whole request, answer included.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -41,7 +45,7 @@ impl MeshClient {
         &self,
         addr: SocketAddr,
         buckets: &[u8],
-    ) -> Result<Vec<(ObjectKey, Stamp)>, MeshError> {
+    ) -> Result<Vec<VersionName>, MeshError> {
         let ask = StampsAsk {
             buckets: buckets.to_vec(),
         };
@@ -49,17 +53,42 @@ impl MeshClient {
         Ok(answer.read())
     }
 
-    /// The records of these objects, as many as fit one answer; none of what the node does not have.
+    /// These versions, as many as fit one answer; none of what the node does not have.
     pub async fn pull(
         &self,
         addr: SocketAddr,
-        keys: &[ObjectKey],
+        versions: &[VersionName],
     ) -> Result<Vec<Record>, MeshError> {
-        let ask = PullAsk {
-            keys: keys.iter().map(ObjectKey::to_string).collect(),
-        };
-        let answer: PullAnswer = self.post(addr, "pull", &ask).await?;
+        let answer: Records = self.post(addr, "pull", &PullAsk::new(versions)).await?;
         Ok(answer.read())
+    }
+
+    /// Gives a node what was just written here. What it has stored of it, once it is on its disk.
+    pub async fn push(
+        &self,
+        addr: SocketAddr,
+        records: &[Record],
+    ) -> Result<Vec<Stamp>, MeshError> {
+        let mut stored = Vec::new();
+        let mut left = records;
+        while !left.is_empty() {
+            let (body, count) =
+                Records::cut(left, PUSH_CUT_BYTES).map_err(|error| unwritable(addr, &error))?;
+            let answer: PushAnswer = self.ask(addr, Method::POST, "push", body).await?;
+            stored.extend(answer.read());
+            left = &left[count..];
+        }
+        Ok(stored)
+    }
+
+    /// Whether a node has a change, and since when.
+    pub async fn has_version(
+        &self,
+        addr: SocketAddr,
+        version: &Stamp,
+    ) -> Result<VersionAnswer, MeshError> {
+        let what = format!("version/{version}");
+        self.ask(addr, Method::GET, &what, Vec::new()).await
     }
 
     async fn post<T: DeserializeOwned>(
@@ -68,6 +97,17 @@ impl MeshClient {
         what: &str,
         ask: &impl Serialize,
     ) -> Result<T, MeshError> {
+        let body = serde_json::to_vec(ask).map_err(|error| unwritable(addr, &error))?;
+        self.ask(addr, Method::POST, what, body).await
+    }
+
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        addr: SocketAddr,
+        method: Method,
+        what: &str,
+        body: Vec<u8>,
+    ) -> Result<T, MeshError> {
         if self.mesh.cut().is_cut(addr) {
             return Err(MeshError::Cut(addr));
         }
@@ -75,7 +115,7 @@ impl MeshClient {
             addr,
             after_ms: DEADLINE.as_millis() as u64,
         };
-        timeout(DEADLINE, self.exchange(addr, what, ask))
+        timeout(DEADLINE, self.exchange(addr, method, what, body))
             .await
             .unwrap_or(Err(deadline))
     }
@@ -83,17 +123,19 @@ impl MeshClient {
     async fn exchange<T: DeserializeOwned>(
         &self,
         addr: SocketAddr,
+        method: Method,
         what: &str,
-        ask: &impl Serialize,
+        body: Vec<u8>,
     ) -> Result<T, MeshError> {
         let mut request = self
             .http
-            .post(format!("http://{addr}/mesh/v1/config/{what}"));
+            .request(method, format!("http://{addr}/mesh/v1/config/{what}"))
+            .insert_header((header::CONTENT_TYPE, "application/json"));
         for header in self.mesh.links.me.headers() {
             request = request.insert_header(header);
         }
         let mut answer = request
-            .send_json(ask)
+            .send_body(body)
             .await
             .map_err(|error| MeshError::Unreachable {
                 addr,
@@ -115,5 +157,12 @@ impl MeshClient {
         let unreadable = |reason: String| MeshError::Unreadable { addr, reason };
         let body = body.map_err(|error| unreadable(error.to_string()))?;
         serde_json::from_slice(&body).map_err(|error| unreadable(error.to_string()))
+    }
+}
+
+fn unwritable(addr: SocketAddr, error: &serde_json::Error) -> MeshError {
+    MeshError::Unreadable {
+        addr,
+        reason: format!("the request could not be written: {error}"),
     }
 }

@@ -1,5 +1,6 @@
 //! The mesh: how nodes reach each other. HTTP on one port per node; gossip frames are binary WebSocket
-//! messages on a connection kept open between each pair, configuration pulls are ordinary requests.
+//! messages on a connection kept open between each pair, pushes and pulls of configuration are ordinary
+//! requests.
 //!
 //! ```text
 //! membership ── send(addr, frame) ──▶ links ──▶ peer queue ──▶ connection ══▶ the other node
@@ -18,6 +19,7 @@ mod http;
 mod identity;
 mod links;
 mod peer;
+mod port;
 pub mod server;
 pub mod wire;
 
@@ -26,6 +28,7 @@ pub use cut::Cut;
 pub use error::MeshError;
 pub use handle::{Inbound, MeshConfig, MeshHandle};
 pub use peer::PeerCounters;
+pub use port::{ConfigPort, Push, PushSink, VersionSource};
 
 /// The largest gossip frame, bytes: one UDP datagram, chitchat's own bound.
 pub const FRAME_MAX_BYTES: usize = 65_507;

@@ -1,5 +1,6 @@
 //! The mesh port: what other nodes, and an operator with curl, can ask of this one.
 
+use std::collections::HashMap;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
@@ -8,16 +9,18 @@ use actix_web::dev::Server;
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, rt, web};
 use actix_ws::Message;
 use futures_util::StreamExt;
-use weir_config::ObjectKey;
+use weir_config::{Record, Stamp};
 
 use super::connection::{self, Incoming};
 use super::handle::MeshHandle;
 use super::identity::{Identity, NotAPeer};
+use super::port::ConfigPort;
 use super::wire::{
-    NodeAnswer, PULL_MAX_KEYS, PullAnswer, PullAsk, REQUEST_MAX_BYTES, StampsAnswer, StampsAsk,
+    NodeAnswer, PULL_CUT_BYTES, PULL_MAX_VERSIONS, PUSH_MAX_BYTES, PullAsk, PushAnswer,
+    REQUEST_MAX_BYTES, Records, StampsAnswer, StampsAsk, VersionAnswer,
 };
 use super::{FRAME_MAX_BYTES, MeshError};
-use crate::replication::SharedSnapshot;
+use crate::replication::VersionName;
 
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
@@ -42,10 +45,11 @@ pub fn bind(addr: SocketAddr) -> Result<TcpListener, MeshError> {
     TcpListener::bind(addr).map_err(|source| MeshError::Listen { addr, source })
 }
 
-/// The server of the mesh port; runs when awaited or spawned. Reads the snapshot as it is at each request.
+/// The server of the mesh port; runs when awaited or spawned. Reads the configuration as it is at each
+/// request.
 pub fn server(
     mesh: MeshHandle,
-    snapshot: SharedSnapshot,
+    config: ConfigPort,
     listener: TcpListener,
 ) -> Result<Server, MeshError> {
     let addr = listener.local_addr().map_err(|source| MeshError::Listen {
@@ -57,14 +61,20 @@ pub fn server(
     let app = move || {
         App::new()
             .app_data(web::Data::new(mesh.clone()))
-            .app_data(web::Data::new(snapshot.clone()))
+            .app_data(web::Data::new(config.clone()))
             .app_data(web::JsonConfig::default().limit(REQUEST_MAX_BYTES))
             .service(
                 web::scope("/mesh/v1")
                     .route("/node", web::get().to(node))
                     .route("/gossip", web::get().to(gossip))
                     .route("/config/stamps", web::post().to(stamps))
-                    .route("/config/pull", web::post().to(pull)),
+                    .route("/config/pull", web::post().to(pull))
+                    .service(
+                        web::resource("/config/push")
+                            .app_data(web::JsonConfig::default().limit(PUSH_MAX_BYTES))
+                            .route(web::post().to(push)),
+                    )
+                    .route("/config/version/{stamp}", web::get().to(version)),
             )
     };
     let server = HttpServer::new(app)
@@ -113,52 +123,111 @@ fn refuse(me: &Identity, why: NotAPeer) -> HttpResponse {
     }
 }
 
-async fn node(mesh: web::Data<MeshHandle>, snapshot: web::Data<SharedSnapshot>) -> HttpResponse {
+async fn node(mesh: web::Data<MeshHandle>, config: web::Data<ConfigPort>) -> HttpResponse {
     HttpResponse::Ok().json(NodeAnswer {
         node: mesh.config.node.clone(),
         cluster: mesh.config.cluster.clone(),
         version: mesh.config.version.clone(),
-        config_root: snapshot.load().buckets.root(),
+        config_root: config.snapshot.load().newest_root.clone(),
     })
 }
 
 async fn stamps(
     request: HttpRequest,
     mesh: web::Data<MeshHandle>,
-    snapshot: web::Data<SharedSnapshot>,
+    config: web::Data<ConfigPort>,
     ask: web::Json<StampsAsk>,
 ) -> HttpResponse {
     if let Err(refused) = admit(&mesh, &request) {
         return *refused;
     }
-    let stamps = snapshot.load().stamps_in(&ask.buckets);
+    let stamps = config.snapshot.load().stamps_in(&ask.buckets);
     HttpResponse::Ok().json(StampsAnswer::new(stamps))
 }
 
 async fn pull(
     request: HttpRequest,
     mesh: web::Data<MeshHandle>,
-    snapshot: web::Data<SharedSnapshot>,
+    config: web::Data<ConfigPort>,
     ask: web::Json<PullAsk>,
 ) -> HttpResponse {
     if let Err(refused) = admit(&mesh, &request) {
         return *refused;
     }
-    if ask.keys.len() > PULL_MAX_KEYS {
-        return HttpResponse::BadRequest()
-            .body(format!("a pull names at most {PULL_MAX_KEYS} objects\n"));
+    if ask.versions.len() > PULL_MAX_VERSIONS {
+        return HttpResponse::BadRequest().body(format!(
+            "a pull names at most {PULL_MAX_VERSIONS} versions\n"
+        ));
     }
-    let snapshot = snapshot.load();
-    let keys = ask
-        .keys
-        .iter()
-        .filter_map(|key| key.parse::<ObjectKey>().ok());
-    let keys: Vec<ObjectKey> = keys.collect();
-    let records = keys.iter().filter_map(|key| snapshot.catalog.record(key));
-    match PullAnswer::cut(records) {
-        Ok(body) => HttpResponse::Ok()
+    let wanted = ask.into_inner().read();
+    match web::block(move || Records::cut(&found(&config, &wanted), PULL_CUT_BYTES)).await {
+        Ok(Ok((body, _))) => HttpResponse::Ok()
             .content_type("application/json")
             .body(body),
+        Ok(Err(error)) => HttpResponse::InternalServerError().body(format!("{error}\n")),
+        Err(error) => HttpResponse::InternalServerError().body(format!("{error}\n")),
+    }
+}
+
+/// Those of these versions that are here, in the order asked: what is in force from the snapshot, the rest
+/// from the store.
+fn found(config: &ConfigPort, wanted: &[VersionName]) -> Vec<Record> {
+    let snapshot = config.snapshot.load();
+    let in_force = |(key, stamp): &VersionName| {
+        let record = snapshot.catalog.record(key);
+        record.filter(|record| record.stamp == *stamp)
+    };
+    let older: Vec<VersionName> = wanted
+        .iter()
+        .filter(|name| in_force(name).is_none())
+        .cloned()
+        .collect();
+    let mut older: HashMap<VersionName, Record> = if older.is_empty() {
+        HashMap::new()
+    } else {
+        let stored = config.versions.versions(&older);
+        let named = |record: Record| ((record.key.clone(), record.stamp.clone()), record);
+        stored.into_iter().map(named).collect()
+    };
+    let one = |name: &VersionName| in_force(name).cloned().or_else(|| older.remove(name));
+    wanted.iter().filter_map(one).collect()
+}
+
+async fn push(
+    request: HttpRequest,
+    mesh: web::Data<MeshHandle>,
+    config: web::Data<ConfigPort>,
+    pushed: web::Json<Records>,
+) -> HttpResponse {
+    let peer = match admit(&mesh, &request) {
+        Ok(peer) => peer.node,
+        Err(refused) => return *refused,
+    };
+    match config.pushes.push(peer, pushed.into_inner().read()).await {
+        Ok(stamps) => HttpResponse::Ok().json(PushAnswer::new(&stamps)),
+        Err(why) => HttpResponse::ServiceUnavailable().body(format!("{why}\n")),
+    }
+}
+
+async fn version(
+    request: HttpRequest,
+    mesh: web::Data<MeshHandle>,
+    config: web::Data<ConfigPort>,
+    version: web::Path<String>,
+) -> HttpResponse {
+    if let Err(refused) = admit(&mesh, &request) {
+        return *refused;
+    }
+    let version: Stamp = match version.parse() {
+        Ok(version) => version,
+        Err(error) => return HttpResponse::BadRequest().body(format!("{error}\n")),
+    };
+    match web::block(move || config.versions.seen_at_ms(&version)).await {
+        Ok(since_ms) => HttpResponse::Ok().json(VersionAnswer {
+            node: mesh.config.node.clone(),
+            has: since_ms.is_some(),
+            since_ms,
+        }),
         Err(error) => HttpResponse::InternalServerError().body(format!("{error}\n")),
     }
 }

@@ -1,18 +1,18 @@
 //! The exchange with one peer: at most one request under way, in rounds.
 //!
 //! A round begins with the peer's digest and asks every differing bucket once. Buckets found to hold
-//! nothing newer are remembered with both digests, so that a peer which merely lacks what we have is not
-//! asked again and again.
+//! nothing we want are remembered with both digests, so that a peer which merely lacks what we have, or
+//! retains what we do not, is not asked again and again.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use weir_config::ObjectKey;
 use weir_config::digest::{Buckets, bucket_of};
-use weir_config::{Catalog, ObjectKey, Stamp};
 
-use super::{MAX_BUCKETS_AN_ASK, MAX_KEYS_A_PULL};
+use super::{MAX_BUCKETS_AN_ASK, MAX_VERSIONS_A_PULL, VersionName};
 
 /// What is known of one peer, and the request under way to it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub(super) struct Exchange {
     /// The newest digest seen of the peer.
     theirs: Option<Buckets>,
@@ -21,11 +21,13 @@ pub(super) struct Exchange {
     /// Buckets asked in this round.
     asked: BTreeSet<u8>,
     waiting: Waiting,
-    /// By bucket: the peer's digest and ours when we last had everything of it.
+    /// By bucket: the peer's digest and ours when we last had everything of it that we want.
     settled: BTreeMap<u8, (u64, u64)>,
+    /// The last round ended with everything the peer has and we want.
+    complete: bool,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 enum Waiting {
     #[default]
     Nothing,
@@ -33,10 +35,10 @@ enum Waiting {
         buckets: Vec<u8>,
     },
     Records {
-        /// Asked for and not yet here.
-        keys: BTreeSet<ObjectKey>,
+        /// Asked for and not yet here, in the order asked.
+        versions: Vec<VersionName>,
         /// To be asked for next.
-        later: VecDeque<ObjectKey>,
+        later: VecDeque<VersionName>,
         /// The buckets this pull completes, with the peer's digest of each as its stamps gave it.
         completes: BTreeMap<u8, u64>,
     },
@@ -46,7 +48,7 @@ enum Waiting {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Request {
     Stamps(Vec<u8>),
-    Records(Vec<ObjectKey>),
+    Records(Vec<VersionName>),
 }
 
 // === impl Exchange ===
@@ -65,11 +67,12 @@ impl Exchange {
     }
 
     /// The answer to an ask. Answers nobody waits for, or of other buckets than asked, are ignored.
+    /// `wanted` picks what is to be pulled of what the peer has, in that order.
     pub fn stamps(
         &mut self,
         buckets: &[u8],
-        stamps: Vec<(ObjectKey, Stamp)>,
-        catalog: &Catalog,
+        stamps: Vec<VersionName>,
+        wanted: impl FnOnce(Vec<VersionName>) -> Vec<VersionName>,
         ours: &Buckets,
     ) -> Option<Request> {
         match &self.waiting {
@@ -78,44 +81,43 @@ impl Exchange {
         }
         // The digests of what was really answered: a late answer to an earlier ask settles nothing new.
         let mut answered = Buckets::default();
-        let mut wanted = BTreeSet::new();
-        for (key, stamp) in stamps {
-            if !buckets.contains(&bucket_of(&key)) {
-                continue;
-            }
-            answered.toggle(&key, &stamp);
-            if catalog.record(&key).is_none_or(|known| known.stamp < stamp) {
-                wanted.insert(key);
-            }
+        let mut offered = stamps;
+        offered.retain(|(key, _)| buckets.contains(&bucket_of(key)));
+        for (key, stamp) in &offered {
+            answered.toggle(key, stamp);
         }
         let digest_of = |&bucket: &u8| (bucket, answered.digests()[bucket as usize]);
         self.waiting = Waiting::Records {
-            keys: BTreeSet::new(),
-            later: wanted.into_iter().collect(),
+            versions: Vec::new(),
+            later: wanted(offered).into(),
             completes: buckets.iter().map(digest_of).collect(),
         };
         self.next_pull(ours)
     }
 
-    /// Records have come from the peer. `refused`: those that were not merged; their buckets stay open.
+    /// Records have come from the peer. `refused`: those that were not taken and may be later; their
+    /// buckets stay open.
     pub fn records(
         &mut self,
-        came: &BTreeSet<ObjectKey>,
+        came: &BTreeSet<VersionName>,
         refused: &BTreeSet<ObjectKey>,
         ours: &Buckets,
     ) -> Option<Request> {
         let Waiting::Records {
-            keys,
+            versions,
             later,
             completes,
         } = &mut self.waiting
         else {
             return None;
         };
-        let missing: BTreeSet<ObjectKey> = keys.difference(came).cloned().collect();
-        let progress = missing.len() < keys.len();
+        let asked = versions.len();
+        let mut missing = std::mem::take(versions);
+        missing.retain(|version| !came.contains(version));
+        let progress = missing.len() < asked;
         if !progress && !came.is_empty() {
             // Not what was asked for: the answer is still to come.
+            *versions = missing;
             return None;
         }
         for key in refused {
@@ -126,28 +128,35 @@ impl Exchange {
             missing
                 .into_iter()
                 .rev()
-                .for_each(|key| later.push_front(key));
+                .for_each(|version| later.push_front(version));
         } else {
             // It has nothing of it: leave those buckets open for another round.
-            completes.retain(|&bucket, _| missing.iter().all(|key| bucket_of(key) != bucket));
+            completes.retain(|&bucket, _| missing.iter().all(|(key, _)| bucket_of(key) != bucket));
         }
-        keys.clear();
         self.next_pull(ours)
     }
 
     /// The request under way came to nothing. The next digest begins anew.
     pub fn failed(&mut self) {
         self.waiting = Waiting::Nothing;
+        self.complete = false;
+    }
+
+    /// Whether we have everything that this peer has, not nothing, and that we want.
+    pub fn is_complete(&self) -> bool {
+        let has_some = |theirs: &Buckets| *theirs != Buckets::default();
+        self.complete && self.theirs.as_ref().is_some_and(has_some)
     }
 
     fn begin_round(&mut self) {
         self.asked.clear();
         self.changed = false;
+        self.complete = false;
     }
 
     fn next_pull(&mut self, ours: &Buckets) -> Option<Request> {
         let Waiting::Records {
-            keys,
+            versions,
             later,
             completes,
         } = &mut self.waiting
@@ -162,9 +171,9 @@ impl Exchange {
             self.waiting = Waiting::Nothing;
             return self.next_ask(ours);
         }
-        let batch: Vec<ObjectKey> = later.drain(..later.len().min(MAX_KEYS_A_PULL)).collect();
-        keys.extend(batch.iter().cloned());
-        Some(Request::Records(batch))
+        let batch = later.drain(..later.len().min(MAX_VERSIONS_A_PULL));
+        *versions = batch.collect();
+        Some(Request::Records(versions.clone()))
     }
 
     fn next_ask(&mut self, ours: &Buckets) -> Option<Request> {
@@ -177,9 +186,10 @@ impl Exchange {
                 );
                 self.settled.get(&bucket) == Some(&now)
             };
+            let open = |bucket: &u8| !settled(*bucket);
             let buckets: Vec<u8> = ours
                 .differing(&theirs)
-                .filter(|&bucket| !self.asked.contains(&bucket) && !settled(bucket))
+                .filter(|bucket| open(bucket) && !self.asked.contains(bucket))
                 .take(MAX_BUCKETS_AN_ASK)
                 .collect();
             if !buckets.is_empty() {
@@ -190,6 +200,7 @@ impl Exchange {
                 return Some(Request::Stamps(buckets));
             }
             if !self.changed {
+                self.complete = !ours.differing(&theirs).any(|bucket| open(&bucket));
                 return None;
             }
             self.begin_round();

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use weir_cluster::membership::{
     ClusterView, Membership, MembershipConfig, MembershipHandle, NodeView,
 };
-use weir_cluster::mesh::{MeshConfig, MeshHandle, server};
+use weir_cluster::mesh::{ConfigPort, MeshConfig, MeshHandle, server};
 use weir_cluster::replication::{ConfigSnapshot, SharedSnapshot};
 use weir_config::NodeId;
 
@@ -80,7 +80,7 @@ impl TestNode {
         let (started, starting) = std::sync::mpsc::channel();
         let (end, ended) = oneshot::channel();
         let mesh_config = mesh_config(id, CLUSTER, addr);
-        let served = snapshot.clone();
+        let served = ConfigPort::read_only(snapshot.clone());
         let thread = std::thread::spawn(move || {
             actix_rt::System::new().block_on(async move {
                 let mesh = MeshHandle::start(mesh_config).unwrap();

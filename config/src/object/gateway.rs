@@ -15,8 +15,10 @@ pub struct Gateway {
     pub overflow: Overflow,
 }
 
-/// The limit of a gateway over all regions together: a package by name, or a custom one.
+/// The limit of a gateway over all regions together: a package by name, or a custom one. A named one may be
+/// written as its name alone.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(try_from = "PackageText")]
 pub struct Package {
     pub name: PackageName,
     /// Bits a second, request plus response, heads and bodies. At least 8.
@@ -24,6 +26,14 @@ pub struct Package {
     /// Requests a second; absent: no limit on requests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub qps: Option<u64>,
+}
+
+/// A package as it is written: with all its figures, or by its name.
+#[derive(Deserialize)]
+struct PackageText {
+    name: PackageName,
+    bandwidth_bps: Option<u64>,
+    qps: Option<u64>,
 }
 
 /// The packages of `PRODUCT.md`, "Terms".
@@ -72,6 +82,25 @@ impl Package {
     /// Bytes a second: 1 Mbps is 125,000 B/s.
     pub fn bytes_per_second(&self) -> u64 {
         self.bandwidth_bps / 8
+    }
+}
+
+impl TryFrom<PackageText> for Package {
+    type Error = &'static str;
+
+    fn try_from(text: PackageText) -> Result<Self, Self::Error> {
+        match (text.bandwidth_bps, Package::named(text.name)) {
+            (Some(bandwidth_bps), _) => Ok(Package {
+                name: text.name,
+                bandwidth_bps,
+                qps: text.qps,
+            }),
+            (None, Some(package)) => Ok(Package {
+                qps: text.qps.or(package.qps),
+                ..package
+            }),
+            (None, None) => Err("a custom package needs bandwidth_bps, in bits a second"),
+        }
     }
 }
 

@@ -53,15 +53,27 @@ pub enum Object {
     Token(Token),
 }
 
-/// One version of one object: what the store keeps and what nodes pull from each other.
+/// One version of one object: what the store keeps and what nodes pull from each other. It never changes.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Record {
     pub key: ObjectKey,
     pub stamp: Stamp,
+    /// The version of this object that its writer had; `None`: the writer knew of no such object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub based_on: Option<Stamp>,
     /// Who asked for the change: a token's name, or `system`.
     pub author: String,
+    /// What the asker called his request, so that asking again changes nothing; see [`request_key`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
     /// `None`: deleted, by this very stamp (a tombstone).
     pub object: Option<Object>,
+}
+
+/// The part of [`Record::request`] that the asker chose (the `Idempotency-Key`): all up to the last `#`, after
+/// which the node wrote a digest of what was asked.
+pub fn request_key(request: &str) -> &str {
+    request.rsplit_once('#').map_or(request, |(key, _)| key)
 }
 
 /// A text that names no object.

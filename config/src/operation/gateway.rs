@@ -78,6 +78,22 @@ pub fn put_gateway(catalog: &Catalog, id: &str, input: GatewayInput) -> Result<C
     ))
 }
 
+/// Checks the figures of a package as it is kept.
+pub(super) fn check_package(package: &Package) -> Result<(), Refusal> {
+    let input = PackageInput {
+        name: Some(package.name),
+        bandwidth_bps: Some(package.bandwidth_bps),
+        qps: package.qps,
+    };
+    if input.package()? == *package {
+        return Ok(());
+    }
+    Err(Refusal::invalid(
+        "package.qps",
+        "A named package has figures of its own. Write them as they are, or name the package \"custom\".",
+    ))
+}
+
 /// The gateway, or a refusal that says how to make one.
 pub(super) fn existing<'c>(catalog: &'c Catalog, id: &str) -> Result<&'c Gateway, Refusal> {
     catalog.gateway(id).ok_or_else(|| {

@@ -53,6 +53,14 @@ pub fn put_mini_program(
     ))
 }
 
+/// Checks a mini program's own fields.
+pub(super) fn check(program: &MiniProgram) -> Result<(), Refusal> {
+    field::appid("appid", &program.appid)?;
+    field::name("name", &program.name)?;
+    check_domains(&program.request_domains)?;
+    check_versions(&program.versions)
+}
+
 /// Where to register a mini program that the platform does not know.
 pub(super) fn how_to_register(appid: &str) -> String {
     format!("Register it with PUT /admin/v1/platform/mini-programs/{appid}.")

@@ -6,12 +6,15 @@
 
 mod agreement;
 mod business;
+pub mod document;
 mod field;
 mod gateway;
 mod mini_program;
 mod one_key;
 mod patch;
+mod referential;
 mod region;
+mod restore;
 mod space;
 mod token;
 
@@ -21,11 +24,13 @@ pub use gateway::{GatewayInput, PackageInput, put_gateway};
 pub use mini_program::{MiniProgramInput, put_mini_program};
 pub use one_key::{OneKeyInput, OneKeyOutcome, one_key_access};
 pub use region::{RegionInput, put_region};
+pub use restore::{restore, restore_catalog};
 pub use space::{SpaceInput, authorize, put_space};
 pub use token::create_token;
 
 use crate::catalog::Catalog;
-use crate::object::{Object, ObjectKey};
+use crate::object::{Object, ObjectKey, Record};
+use crate::stamp::{Hlc, NodeId};
 
 /// The time, the dice and the place an operation runs with: what a pure function cannot have of itself.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -65,6 +70,30 @@ impl Change {
     /// True where the configuration says already what was asked for.
     pub fn is_empty(&self) -> bool {
         self.puts.is_empty() && self.deletes.is_empty()
+    }
+
+    /// The catalog as it will be, for checks of the outcome; versions in it say nothing.
+    fn applied_to(&self, catalog: &Catalog) -> Catalog {
+        let mut clock = Hlc::new(NodeId::outcome());
+        let stamps = catalog.records().map(|record| &record.stamp);
+        stamps
+            .max()
+            .into_iter()
+            .for_each(|newest| clock.observe(newest));
+        let puts = self.puts.iter().map(|o| (o.key(), Some(o.clone())));
+        let deletes = self.deletes.iter().map(|key| (key.clone(), None));
+        let mut after = catalog.clone();
+        for (key, object) in puts.chain(deletes) {
+            after.merge(Record {
+                key,
+                stamp: clock.tick(0),
+                based_on: None,
+                author: String::new(),
+                request: None,
+                object,
+            });
+        }
+        after
     }
 
     /// Writes the object unless the catalog holds the very same.

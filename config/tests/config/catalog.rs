@@ -27,6 +27,8 @@ fn record() -> impl Strategy<Value = Record> {
         Record {
             key,
             stamp,
+            based_on: None,
+            request: None,
             author: format!("author-{node}"),
             object: (!deleted).then_some(Object::Region(region)),
         }
@@ -79,8 +81,7 @@ fn text() -> impl Strategy<Value = String> {
 
 fn domain() -> impl Strategy<Value = String> {
     let host = prop_oneof![
-        // The last label begins with a letter: a number there would be read as an address.
-        "([a-zA-Z0-9]{1,8}\\.){0,4}[a-zA-Z][a-zA-Z0-9]{0,8}\\.?",
+        "[a-zA-Z][a-zA-Z0-9]{0,7}(\\.[a-zA-Z][a-zA-Z0-9]{0,8}){0,4}\\.?",
         any::<std::net::Ipv4Addr>().prop_map(|a| a.to_string()),
         any::<std::net::Ipv6Addr>().prop_map(|a| format!("[{a}]")),
     ];

@@ -118,9 +118,11 @@ impl Cluster {
         let deletes = change.deletes.into_iter().map(|key| (key, None));
         for (key, object) in puts.chain(deletes) {
             let record = Record {
+                based_on: self.catalog.record(&key).map(|known| known.stamp.clone()),
                 key,
                 stamp: self.clock.tick(1_700_000_000_000),
                 author: "test".to_owned(),
+                request: None,
                 object,
             };
             assert!(self.catalog.merge(record));

@@ -2,9 +2,11 @@
 
 mod business;
 mod catalog;
+mod document;
 mod domain;
 mod fixture;
 mod gateway;
+mod history;
 mod one_key;
 mod patch;
 mod platform;

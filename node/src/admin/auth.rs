@@ -186,7 +186,9 @@ mod tests {
             catalog.merge(Record {
                 key: object.key(),
                 stamp: clock.tick(1),
+                based_on: None,
                 author: "system".to_owned(),
+                request: None,
                 object: Some(object),
             });
         }

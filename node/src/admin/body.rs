@@ -5,9 +5,11 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use actix_web::error::PayloadError;
+use actix_web::http::header::HeaderMap;
 use actix_web::http::{StatusCode, header};
-use actix_web::web::Bytes;
+use actix_web::web::BytesMut;
 use actix_web::{FromRequest, HttpRequest, dev::Payload};
+use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 
 use super::problem::Problem;
@@ -18,6 +20,12 @@ pub const BODY_BYTES: usize = 1024 * 1024;
 /// Time for a whole body to arrive.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// The largest document of a whole configuration, bytes: 10,000 businesses are some 10 MiB.
+pub const DOCUMENT_BYTES: usize = 64 * 1024 * 1024;
+
+/// Time for a whole document to arrive.
+pub const DOCUMENT_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// A JSON body of the shape `T`; `application/json`, or `application/merge-patch+json` for PATCH.
 pub struct Json<T>(pub T);
 
@@ -27,52 +35,88 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let checked = check_content_type(request);
-        let body = Bytes::from_request(request, payload);
+        let (payload, told) = (payload.take(), told_length(request.headers()));
         Box::pin(async move {
             checked?;
-            let body = match tokio::time::timeout(BODY_TIMEOUT, body).await {
-                Ok(read) => read.map_err(|error| unread(&error))?,
-                Err(_) => return Err(too_slow()),
-            };
+            let body = read(payload, told, BODY_BYTES, BODY_TIMEOUT).await?;
             parse(&body).map(Json)
         })
     }
 }
 
 fn check_content_type(request: &HttpRequest) -> Result<(), Problem> {
-    let sent = request
-        .headers()
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or("");
-    let media = sent
-        .split(';')
-        .next()
-        .unwrap_or("")
-        .trim()
-        .to_ascii_lowercase();
+    let media = media_type(request);
     match media.as_str() {
         "application/json" => Ok(()),
         "application/merge-patch+json" if request.method() == "PATCH" => Ok(()),
-        _ => {
-            let was = if media.is_empty() {
-                "carries no content type".to_owned()
-            } else {
-                format!("is `{}`", media.chars().take(80).collect::<String>())
-            };
-            Err(Problem::new(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "unsupported_media_type",
-                format!(
-                    "The body {was}. Send JSON with the header `content-type: application/json`."
-                ),
-            ))
-        }
+        _ => Err(unsupported(
+            &media,
+            "Send JSON with the header `content-type: application/json`.",
+        )),
     }
 }
 
-fn too_slow() -> Problem {
-    let seconds = BODY_TIMEOUT.as_secs();
+/// The media type of a body, without its parameters, in lower case; empty where none is told.
+pub fn media_type(request: &HttpRequest) -> String {
+    let sent = request
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let media = sent.and_then(|sent| sent.split(';').next());
+    media.unwrap_or("").trim().to_ascii_lowercase()
+}
+
+/// 415 for a body of another kind than those that the call takes.
+pub fn unsupported(media: &str, what_to_send: &str) -> Problem {
+    let was = if media.is_empty() {
+        "carries no content type".to_owned()
+    } else {
+        format!("is `{}`", media.chars().take(80).collect::<String>())
+    };
+    Problem::new(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "unsupported_media_type",
+        format!("The body {was}. {what_to_send}"),
+    )
+}
+
+/// How long a request says its body is, bytes.
+pub fn told_length(headers: &HeaderMap) -> Option<u64> {
+    let value = headers.get(header::CONTENT_LENGTH)?;
+    value.to_str().ok()?.parse().ok()
+}
+
+/// Reads a body of at most `limit` bytes within `time`; one that is `told` to be longer is not begun.
+///
+/// # Errors
+/// 413 `body_too_large`, 408 `body_timeout`, 400 `body_unreadable`.
+pub async fn read(
+    mut payload: Payload,
+    told: Option<u64>,
+    limit: usize,
+    time: Duration,
+) -> Result<BytesMut, Problem> {
+    if told.is_some_and(|told| told > limit as u64) {
+        return Err(too_large(limit));
+    }
+    let reading = async {
+        let mut body = BytesMut::new();
+        while let Some(chunk) = payload.next().await {
+            let chunk = chunk.map_err(|error| unread(&error.into(), limit))?;
+            if body.len() + chunk.len() > limit {
+                return Err(too_large(limit));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
+    };
+    let read = tokio::time::timeout(time, reading).await;
+    read.unwrap_or_else(|_| Err(too_slow(time)))
+}
+
+/// 408 for a body that did not arrive in time.
+fn too_slow(limit: Duration) -> Problem {
+    let seconds = limit.as_secs();
     Problem::new(
         StatusCode::REQUEST_TIMEOUT,
         "body_timeout",
@@ -80,15 +124,19 @@ fn too_slow() -> Problem {
     )
 }
 
-fn unread(error: &actix_web::Error) -> Problem {
+/// 413 for a body larger than `limit` bytes.
+fn too_large(limit: usize) -> Problem {
+    Problem::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "body_too_large",
+        format!("The body is larger than {limit} bytes, the most this call takes. Split it."),
+    )
+}
+
+/// Why a body was not read to its end.
+fn unread(error: &actix_web::Error, limit: usize) -> Problem {
     match error.as_error::<PayloadError>() {
-        Some(PayloadError::Overflow) => Problem::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "body_too_large",
-            format!(
-                "The body is larger than {BODY_BYTES} bytes, the most the admin API takes. Split it."
-            ),
-        ),
+        Some(PayloadError::Overflow) => too_large(limit),
         _ => Problem::new(
             StatusCode::BAD_REQUEST,
             "body_unreadable",

@@ -1,5 +1,6 @@
 //! `/businesses`: attached clients, and the two switches of the quick disconnect.
 
+use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use weir_config::Refusal;
 use weir_config::catalog::Catalog;
@@ -97,12 +98,12 @@ async fn change(
 ) -> Result<HttpResponse, Problem> {
     let (state, id) = (write.state(), business.into_inner());
     let business = id.clone();
-    let written = write
+    let made = write
         .make::<Business, _>(&id, move |catalog, _| {
             operation(catalog, &business).map(|change| (change, ()))
         })
         .await?;
-    Ok(written.answer::<Business>(&state))
+    Ok(made.answer::<Business>(&state))
 }
 
 /// Take a business off its gateway for good
@@ -117,12 +118,10 @@ pub async fn delete_business(
 ) -> Result<HttpResponse, Problem> {
     let id = business.into_inner();
     let business = id.clone();
-    let written = write
+    let made = write
         .make::<Business, _>(&id, move |catalog, _| {
             operation::delete_business(catalog, &business).map(|change| (change, ()))
         })
         .await?;
-    Ok(written
-        .response_with(actix_web::http::StatusCode::NO_CONTENT)
-        .finish())
+    made.answer_with(|written| Ok(written.response_with(StatusCode::NO_CONTENT).finish()))
 }

@@ -4,7 +4,9 @@ use actix_web::{HttpResponse, web};
 use serde::Serialize;
 use utoipa::ToSchema;
 use weir_cluster::membership::{ClusterView, NodeView};
+use weir_cluster::replication::ConfigSnapshot;
 use weir_config::Stamp;
+use weir_config::history::{self, Version};
 
 use super::AdminState;
 use super::problem::Problem;
@@ -22,6 +24,12 @@ pub struct ClusterStatus {
     /// The newest change this node knows.
     #[schema(value_type = Option<String>)]
     pub newest_version: Option<Stamp>,
+    /// Versions that lost without having been seen by whoever wrote over them; `/history?conflicts=true` lists them.
+    pub conflicts: usize,
+    /// Why this node's store takes no writes at present; null while it takes them.
+    pub store_unwritable: Option<String>,
+    /// How far this node's clock is behind the newest change, milliseconds, where that is too far; else null.
+    pub clock_behind_ms: Option<u64>,
     /// Every node heard of lately, by name.
     pub nodes: Vec<NodeStatus>,
 }
@@ -65,12 +73,19 @@ pub async fn get_cluster(
 ) -> Result<HttpResponse, Problem> {
     let snapshot = state.config.catalog();
     let view = state.cluster.borrow().clone();
-    let status = status(&view, snapshot.buckets.root(), snapshot.newest.clone());
+    let health = state.config.health();
+    let status = ClusterStatus {
+        conflicts: conflicts(&snapshot),
+        store_unwritable: health.unwritable(),
+        clock_behind_ms: health.clock_behind_ms(),
+        ..status(&view, &snapshot)
+    };
     Ok(HttpResponse::Ok().json(status))
 }
 
 /// The cluster from the gossip and from what this node itself holds, which is newer than its gossip.
-pub fn status(view: &ClusterView, digest: String, newest: Option<Stamp>) -> ClusterStatus {
+fn status(view: &ClusterView, snapshot: &ConfigSnapshot) -> ClusterStatus {
+    let (digest, newest) = (snapshot.newest_root.clone(), snapshot.newest.clone());
     let nodes: Vec<NodeStatus> = view
         .nodes
         .iter()
@@ -89,8 +104,28 @@ pub fn status(view: &ClusterView, digest: String, newest: Option<Stamp>) -> Clus
             .all(|node| node.agrees || !node.live || node.leaving),
         config_digest: digest,
         newest_version: newest,
+        conflicts: 0,
+        store_unwritable: None,
+        clock_behind_ms: None,
         nodes,
     }
+}
+
+/// How many retained versions lost unseen.
+pub fn conflicts(snapshot: &ConfigSnapshot) -> usize {
+    let of_one = |versions: &[Version]| {
+        // The usual case, each made from the one before, at no cost.
+        let line = versions
+            .windows(2)
+            .all(|pair| pair[0].based_on.as_ref() == Some(&pair[1].stamp));
+        if line {
+            0
+        } else {
+            history::conflicts(versions).len()
+        }
+    };
+    let all = snapshot.index.iter();
+    all.map(|(_, versions)| of_one(versions)).sum()
 }
 
 fn node_status(
@@ -141,7 +176,9 @@ mod tests {
 
     fn agree(nodes: Vec<NodeView>) -> bool {
         let me = "n1".parse().unwrap();
-        status(&ClusterView { me, nodes }, "aa".to_owned(), None).agree
+        let mut snapshot = ConfigSnapshot::default();
+        snapshot.newest_root = "aa".to_owned();
+        status(&ClusterView { me, nodes }, &snapshot).agree
     }
 
     #[test]

@@ -56,12 +56,12 @@ pub async fn put_gateway(
 ) -> Result<HttpResponse, Problem> {
     let (state, id) = (write.state(), gateway.into_inner());
     let gateway = id.clone();
-    let written = write
+    let made = write
         .make::<Gateway, _>(&id, move |catalog, _| {
             operation::put_gateway(catalog, &gateway, input).map(|change| (change, ()))
         })
         .await?;
-    Ok(written.answer::<Gateway>(&state))
+    Ok(made.answer::<Gateway>(&state))
 }
 
 /// A gateway

@@ -4,8 +4,9 @@ use std::fmt::Write;
 
 use actix_web::{HttpResponse, web};
 use weir_cluster::ledger::Meter;
+use weir_cluster::replication::ConfigSnapshot;
 
-use super::AdminState;
+use super::{AdminState, cluster};
 
 /// Figures of this node, in the Prometheus text format
 #[utoipa::path(
@@ -52,17 +53,14 @@ fn render(state: &AdminState) -> String {
         "gauge",
         "Digest of the configuration, equal on nodes that agree; always 1.",
     );
-    page.sample(
-        "weir_config_info",
-        &[("digest", &snapshot.buckets.root())],
-        1,
-    );
+    page.sample("weir_config_info", &[("digest", &snapshot.newest_root)], 1);
     page.family(
         "weir_config_objects",
         "gauge",
         "Objects of the configuration, deleted ones included.",
     );
     page.sample("weir_config_objects", &[], snapshot.catalog.len() as u64);
+    keeping(state, &snapshot, &mut page);
 
     let live = state
         .cluster
@@ -98,6 +96,53 @@ fn render(state: &AdminState) -> String {
     );
     gateways(state, &mut page);
     page.0
+}
+
+/// How the keeping of the configuration fares.
+fn keeping(state: &AdminState, snapshot: &ConfigSnapshot, page: &mut Exposition) {
+    let health = state.config.health();
+    let figures = [
+        (
+            "weir_config_versions",
+            "gauge",
+            "Retained versions of all objects.",
+            snapshot.index.len() as u64,
+        ),
+        (
+            "weir_config_conflicts",
+            "gauge",
+            "Retained versions that lost without having been seen by whoever wrote over them.",
+            cluster::conflicts(snapshot) as u64,
+        ),
+        (
+            "weir_config_conflicts_found_total",
+            "counter",
+            "Such versions found since the node started.",
+            health.conflicts_found(),
+        ),
+        (
+            "weir_config_flagged_total",
+            "counter",
+            "Times something was wrong with what a peer sent, or with this node's clock.",
+            health.flagged(),
+        ),
+        (
+            "weir_store_writable",
+            "gauge",
+            "1 while the store takes writes, 0 while changes are refused.",
+            u64::from(health.unwritable().is_none()),
+        ),
+        (
+            "weir_store_failed_writes_total",
+            "counter",
+            "Times the store took no write.",
+            health.failed_writes(),
+        ),
+    ];
+    for (name, kind, help, value) in figures {
+        page.family(name, kind, help);
+        page.sample(name, &[], value);
+    }
 }
 
 /// Name, help, and how the figure is read.

@@ -26,12 +26,12 @@ pub async fn put_mini_program(
 ) -> Result<HttpResponse, Problem> {
     let (state, id) = (write.state(), appid.into_inner());
     let appid = id.clone();
-    let written = write
+    let made = write
         .make::<MiniProgram, _>(&id, move |catalog, _| {
             operation::put_mini_program(catalog, &appid, input).map(|change| (change, ()))
         })
         .await?;
-    Ok(written.answer::<MiniProgram>(&state))
+    Ok(made.answer::<MiniProgram>(&state))
 }
 
 /// A mini program as its platform knows it

@@ -3,15 +3,20 @@
 //! Handlers read the published snapshot and write through the ConfigActor; nothing here holds state of its
 //! own but counters. Every answer that is no success is a problem document.
 
+mod arrival;
 mod auth;
+mod backup;
 mod body;
 mod businesses;
 mod cluster;
+mod document;
 mod endpoint;
 mod gateways;
 mod health;
+mod history;
 mod metrics;
 mod mini_programs;
+mod moment;
 mod one_key;
 mod openapi;
 mod problem;
@@ -19,12 +24,14 @@ mod qr;
 mod query;
 mod regions;
 mod resource;
+mod restore;
 mod routes;
 mod server;
 mod spaces;
 #[cfg(test)]
 mod tests;
 mod write;
+mod yaml;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -60,6 +67,8 @@ pub struct AdminState {
     /// Restarts by actor.
     pub restarts: Vec<(&'static str, RestartCount)>,
     failed_attempts: Arc<auth::FailedAttempts>,
+    /// Held while a backup is made: one at a time, since each takes the disk's whole attention.
+    copying: Arc<tokio::sync::Mutex<()>>,
 }
 
 // === impl AdminState ===
@@ -82,6 +91,7 @@ impl AdminState {
             readiness: Arc::new(Readiness::default()),
             restarts: Vec::new(),
             failed_attempts: Arc::default(),
+            copying: Arc::default(),
         }
     }
 

@@ -5,14 +5,16 @@ use actix_web::{HttpResponse, web};
 use serde::Serialize;
 use utoipa::ToSchema;
 use weir_config::object::Business;
-use weir_config::operation::{self, OneKeyInput};
+use weir_config::operation::{self, Context, OneKeyInput, OneKeyOutcome};
 
+use super::AdminState;
 use super::body::Json;
 use super::problem::Problem;
 use super::qr::{self, QrView};
 use super::query::WriteQuery;
 use super::resource::{BusinessView, Versioned};
 use super::write::Write;
+use crate::config_actor::now_ms;
 
 /// The business, and what one-key access found and did.
 #[derive(Debug, Serialize, ToSchema)]
@@ -41,30 +43,53 @@ pub async fn one_key_access(
     Json(input): Json<OneKeyInput>,
 ) -> Result<HttpResponse, Problem> {
     let (state, gateway, appid) = (write.state(), gateway.into_inner(), input.appid.clone());
-    let mut written = write
+    let again = (gateway.clone(), input.clone());
+    let made = write
         .make::<Business, _>(&appid, move |catalog, context| {
             let mut outcome = operation::one_key_access(catalog, context, &gateway, input)?;
             Ok((std::mem::take(&mut outcome.change), outcome))
         })
         .await?;
-    let view = written.view::<Business>(&state).ok_or_else(|| {
-        Problem::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "internal",
-            "The business was attached, but is not there.",
-        )
-    })?;
-    let outcome = &mut written.value;
-    let answer = OneKeyAccess {
-        business: view,
-        qr_code: qr::draw(std::mem::take(&mut outcome.qr_content)),
-        skipped_domains: std::mem::take(&mut outcome.skipped_domains),
-        warnings: std::mem::take(&mut outcome.warnings),
+    made.answer_with(|mut written| {
+        let business = written.view::<Business>(&state).ok_or_else(|| {
+            let detail =
+                "The business was attached, but is not there any more: it was taken off since.";
+            Problem::new(StatusCode::CONFLICT, "taken_off_since", detail)
+        })?;
+        let (outcome, attached) = match written.value.take() {
+            Some(outcome) => {
+                let attached = !outcome.already_attached;
+                (outcome, attached)
+            }
+            None => (found(&state, &again.0, again.1)?, written.created()),
+        };
+        let answer = OneKeyAccess {
+            business,
+            qr_code: qr::draw(outcome.qr_content),
+            skipped_domains: outcome.skipped_domains,
+            warnings: outcome.warnings,
+        };
+        let status = if attached {
+            StatusCode::CREATED
+        } else {
+            StatusCode::OK
+        };
+        Ok(written.response_with(status).json(answer))
+    })
+}
+
+/// What one-key access finds of a mini program that the same request attached before.
+fn found(state: &AdminState, gateway: &str, input: OneKeyInput) -> Result<OneKeyOutcome, Problem> {
+    let context = Context {
+        now_ms: now_ms(),
+        random: rand::random(),
+        default_region: state.settings.node.region.clone(),
     };
-    let status = if outcome.already_attached {
-        StatusCode::OK
-    } else {
-        StatusCode::CREATED
-    };
-    Ok(written.response_with(status).json(answer))
+    let snapshot = state.config.catalog();
+    Ok(operation::one_key_access(
+        &snapshot.catalog,
+        &context,
+        gateway,
+        input,
+    )?)
 }

@@ -1,14 +1,15 @@
 //! The OpenAPI document of the admin API; `node/openapi.json` is its snapshot.
 
 use actix_web::HttpResponse;
-use utoipa::openapi::path::Operation;
+use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{self, Content, Ref, RefOr, Response};
 use utoipa::{Modify, OpenApi};
 
 use super::problem::ProblemDocument;
 use super::{
-    businesses, cluster, gateways, health, metrics, mini_programs, one_key, regions, spaces,
+    arrival, backup, businesses, cluster, document, gateways, health, history, metrics,
+    mini_programs, one_key, regions, restore, spaces,
 };
 
 #[derive(OpenApi)]
@@ -47,6 +48,14 @@ use super::{
         businesses::disconnect,
         businesses::connect,
         cluster::get_cluster,
+        arrival::get_arrival,
+        history::list_history,
+        history::get_version,
+        restore::restore_version,
+        restore::restore_all,
+        document::export,
+        document::apply,
+        backup::get_backup,
     ),
     components(schemas(ProblemDocument)),
     modifiers(&Bearer, &Problems, &Preconditions),
@@ -59,7 +68,7 @@ struct Bearer;
 /// Every call may answer with a problem document.
 struct Problems;
 
-/// Writes take `If-Match`.
+/// Writes take `If-Match` and `Idempotency-Key`, and may be answered 202.
 struct Preconditions;
 
 /// This document
@@ -136,25 +145,42 @@ impl Modify for Problems {
 
 impl Modify for Preconditions {
     fn modify(&self, document: &mut openapi::OpenApi) {
-        use openapi::path::{ParameterBuilder, ParameterIn};
+        let headers = [
+            (
+                "If-Match",
+                "The `ETag` the change is based on; 412 where it has changed since. Of `/apply` and \
+                 `/history/restore`, the ETag of the plan or of `/export`",
+            ),
+            (
+                "Idempotency-Key",
+                "1 to 100 visible characters that name this change: sent again with the same, it is not made \
+                 again, but answered as before, with `idempotency-replayed: true`",
+            ),
+        ];
         for (_, reads, operation) in operations(document) {
-            if !reads {
-                let text = openapi::ObjectBuilder::new()
-                    .schema_type(openapi::Type::String)
-                    .build();
-                let if_match = ParameterBuilder::new()
-                    .name("If-Match")
-                    .parameter_in(ParameterIn::Header)
-                    .description(Some(
-                        "The `ETag` the change is based on; 412 where the object has changed since",
-                    ))
-                    .schema(Some(text))
-                    .build();
-                operation
-                    .parameters
-                    .get_or_insert_with(Vec::new)
-                    .push(RefOr::T(if_match));
+            if reads {
+                continue;
             }
+            let parameters = operation.parameters.get_or_insert_with(Vec::new);
+            parameters.extend(headers.map(|(name, what)| RefOr::T(header(name, what))));
+            let accepted = Response::new(
+                "Made and kept on this node, but not yet on as many nodes as `ack` asks for: it will spread. The \
+                 body is that of the success",
+            );
+            let responses = &mut operation.responses.responses;
+            responses.insert("202".to_owned(), RefOr::T(accepted));
         }
     }
+}
+
+fn header(name: &str, what: &str) -> Parameter {
+    let text = openapi::ObjectBuilder::new()
+        .schema_type(openapi::Type::String)
+        .build();
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(ParameterIn::Header)
+        .description(Some(what))
+        .schema(Some(text))
+        .build()
 }

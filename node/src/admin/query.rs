@@ -10,6 +10,13 @@ use utoipa::IntoParams;
 
 use super::body::quoted;
 use super::problem::Problem;
+use crate::config_actor::Ack;
+
+/// Entries a page when the caller does not say.
+const PAGE: usize = 100;
+
+/// The most entries a page.
+const PAGE_MAX: usize = 500;
 
 /// The query of a request in the shape `T`.
 pub struct Query<T>(pub T);
@@ -27,7 +34,34 @@ pub struct WriteQuery {
     /// `true`: check everything and answer what would be, but change nothing.
     #[serde(default)]
     pub dry_run: bool,
+    /// On how many nodes' disks the change must be before it is answered: `local`, `one` (another one
+    /// besides, the default), `majority` or `all`. Answered 202 where it is not in time.
+    #[param(pattern = "^(local|one|majority|all)$")]
+    pub ack: Option<String>,
 }
+
+/// The parameters that every change has, among those of a call.
+pub trait WriteParameters: DeserializeOwned {
+    fn dry_run(&self) -> bool;
+    fn ack(&self) -> Option<&str>;
+}
+
+macro_rules! write_parameters {
+    ($query:ty) => {
+        impl $crate::admin::query::WriteParameters for $query {
+            fn dry_run(&self) -> bool {
+                self.dry_run
+            }
+
+            fn ack(&self) -> Option<&str> {
+                self.ack.as_deref()
+            }
+        }
+    };
+}
+pub(super) use write_parameters;
+
+write_parameters!(WriteQuery);
 
 /// Parameters of a list.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -62,6 +96,33 @@ impl<T: DeserializeOwned> FromRequest for Query<T> {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(parse(request.query_string()).map(Query))
     }
+}
+
+/// Reads `?ack=`.
+///
+/// # Errors
+/// 400 `invalid_query`.
+pub fn ack(given: Option<&str>) -> Result<Ack, Problem> {
+    let ack = given.map_or(Ok(Ack::default()), str::parse);
+    ack.map_err(|error| unusable("ack", &format!("`ack`: {error}.")))
+}
+
+/// A page's size, where it can be used.
+///
+/// # Errors
+/// 400 `invalid_query`.
+pub fn limit(given: Option<usize>) -> Result<usize, Problem> {
+    let limit = given.unwrap_or(PAGE);
+    if (1..=PAGE_MAX).contains(&limit) {
+        return Ok(limit);
+    }
+    let detail = format!("`limit` is {limit}; it can be 1 to {PAGE_MAX} entries a page.");
+    Err(unusable("limit", &detail))
+}
+
+/// 400 for a parameter's value.
+pub fn unusable(name: &str, detail: &str) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "invalid_query", detail).field(name)
 }
 
 /// Parses a query string.

@@ -26,12 +26,12 @@ pub async fn put_region(
 ) -> Result<HttpResponse, Problem> {
     let (state, id) = (write.state(), region.into_inner());
     let region = id.clone();
-    let written = write
+    let made = write
         .make::<Region, _>(&id, move |catalog, _| {
             operation::put_region(catalog, &region, input).map(|change| (change, ()))
         })
         .await?;
-    Ok(written.answer::<Region>(&state))
+    Ok(made.answer::<Region>(&state))
 }
 
 /// A region that was added or renamed

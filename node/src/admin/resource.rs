@@ -3,19 +3,14 @@
 use actix_web::HttpResponse;
 use actix_web::http::{StatusCode, header};
 use serde::Serialize;
+use serde_json::Value;
 use utoipa::ToSchema;
 use weir_config::object::{Business, Gateway, MiniProgram, Region, Space};
-use weir_config::{Catalog, Kind, Object, ObjectKey, Stamp};
+use weir_config::{Catalog, Kind, Object, ObjectKey, Record, Stamp};
 
 use super::AdminState;
 use super::problem::Problem;
-use super::query::ListQuery;
-
-/// Objects a page when the caller does not say.
-const PAGE: usize = 100;
-
-/// The most objects a page.
-const PAGE_MAX: usize = 500;
+use super::query::{self, ListQuery};
 
 /// An object with its version, which is its `ETag` too.
 #[derive(Debug, Serialize, ToSchema)]
@@ -78,6 +73,25 @@ pub fn find<R: Resource>(
     })
 }
 
+/// A record's object as its own call shows it, with its version; `None` where it was deleted. A token is
+/// shown without its digest.
+pub fn shown(state: &AdminState, record: &Record) -> Option<Value> {
+    let object = record.object.as_ref()?;
+    let mut shown = match object {
+        Object::Business(business) => serde_json::to_value(business.view(state)),
+        Object::Space(space) => serde_json::to_value(space),
+        Object::MiniProgram(program) => serde_json::to_value(program),
+        Object::Gateway(gateway) => serde_json::to_value(gateway),
+        Object::Region(region) => serde_json::to_value(region),
+        Object::Token(token) => serde_json::to_value(token),
+    }
+    .ok()?;
+    let fields = shown.as_object_mut()?;
+    fields.remove("sha256");
+    fields.insert("version".to_owned(), record.stamp.to_string().into());
+    Some(shown)
+}
+
 /// 404 for an object that does not exist.
 pub fn no_such(name: &str, id: &str) -> Problem {
     let id: String = id.chars().take(128).collect();
@@ -96,11 +110,7 @@ pub fn list<R: Resource>(
     query: &ListQuery,
     keep: impl Fn(&R) -> bool,
 ) -> Result<Page<Versioned<R::View>>, Problem> {
-    let limit = query.limit.unwrap_or(PAGE);
-    if !(1..=PAGE_MAX).contains(&limit) {
-        let detail = format!("`limit` is {limit}; it can be 1 to {PAGE_MAX} objects a page.");
-        return Err(Problem::new(StatusCode::BAD_REQUEST, "invalid_query", detail).field("limit"));
-    }
+    let limit = query::limit(query.limit)?;
     let after = query.after.as_deref().unwrap_or("");
     let snapshot = state.config.catalog();
     let mut kept = snapshot

@@ -12,8 +12,8 @@ use futures_util::FutureExt;
 use super::endpoint::{Endpoint, endpoint};
 use super::problem::Problem;
 use super::{
-    AdminState, auth, body, businesses, cluster, gateways, health, metrics, mini_programs, one_key,
-    openapi, regions, spaces,
+    AdminState, arrival, auth, backup, businesses, cluster, document, gateways, health, history,
+    metrics, mini_programs, one_key, openapi, regions, restore, spaces, write,
 };
 
 /// Where the API itself begins; everything under it but the OpenAPI document needs a token.
@@ -64,6 +64,15 @@ pub fn endpoints() -> Vec<Endpoint> {
         endpoint("/businesses/{business}/disconnect").post(businesses::disconnect),
         endpoint("/businesses/{business}/connect").post(businesses::connect),
         endpoint("/cluster").get(cluster::get_cluster),
+        endpoint("/cluster/config/{version}").get(arrival::get_arrival),
+        endpoint("/history").get(history::list_history),
+        // Before the versions, of which none has this name.
+        endpoint("/history/restore").post(restore::restore_all),
+        endpoint("/history/{version}").get(history::get_version),
+        endpoint("/history/{version}/restore").post(restore::restore_version),
+        endpoint("/export").get(document::export),
+        endpoint("/apply").post(document::apply),
+        endpoint("/backup").get(backup::get_backup),
     ]
 }
 
@@ -71,11 +80,9 @@ pub fn endpoints() -> Vec<Endpoint> {
 pub fn configure(state: AdminState) -> impl Fn(&mut web::ServiceConfig) + Clone {
     let state = web::Data::new(state);
     move |app| {
-        app.app_data(state.clone())
-            .app_data(web::PayloadConfig::new(body::BODY_BYTES))
-            .app_data(
-                web::PathConfig::default().error_handler(|error, _| wrong_path(&error).into()),
-            );
+        app.app_data(state.clone()).app_data(
+            web::PathConfig::default().error_handler(|error, _| wrong_path(&error).into()),
+        );
         for open in open_endpoints() {
             app.service(open.mount());
         }
@@ -83,6 +90,8 @@ pub fn configure(state: AdminState) -> impl Fn(&mut web::ServiceConfig) + Clone 
         for known in endpoints() {
             api = api.service(known.mount());
         }
+        // The last one wrapped is asked first: nothing of a body is read before the token is known.
+        let api = api.wrap(from_fn(write::name_request));
         app.service(api.wrap(from_fn(auth::require_token)));
         app.default_service(web::to(unknown_path));
     }

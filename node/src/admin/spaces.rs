@@ -27,12 +27,12 @@ pub async fn put_space(
 ) -> Result<HttpResponse, Problem> {
     let (state, id) = (write.state(), space.into_inner());
     let space = id.clone();
-    let written = write
+    let made = write
         .make::<Space, _>(&id, move |catalog, _| {
             operation::put_space(catalog, &space, input).map(|change| (change, ()))
         })
         .await?;
-    Ok(written.answer::<Space>(&state))
+    Ok(made.answer::<Space>(&state))
 }
 
 /// A space, with its agreement and the mini programs authorised to it
@@ -77,12 +77,12 @@ pub async fn accept_agreement(
 ) -> Result<HttpResponse, Problem> {
     let (state, id) = (write.state(), space.into_inner());
     let space = id.clone();
-    let written = write
+    let made = write
         .make::<Space, _>(&id, move |catalog, context| {
             operation::accept_agreement(catalog, context, &space, input).map(|change| (change, ()))
         })
         .await?;
-    Ok(written.answer::<Space>(&state))
+    Ok(made.answer::<Space>(&state))
 }
 
 /// The space, if its agreement is accepted
@@ -124,12 +124,12 @@ pub async fn authorize(
 ) -> Result<HttpResponse, Problem> {
     let (state, (id, appid)) = (write.state(), path.into_inner());
     let space = id.clone();
-    let written = write
+    let made = write
         .make::<Space, _>(&id, move |catalog, _| {
             operation::authorize(catalog, &space, &appid).map(|change| (change, ()))
         })
         .await?;
-    Ok(written.answer::<Space>(&state))
+    Ok(made.answer::<Space>(&state))
 }
 
 /// The space, if the mini program is authorised to it

@@ -1,202 +1,188 @@
-//! `weir apply`: makes the cluster as a JSON document says, in the order in which objects need each other.
+//! `weir diff`, `weir apply`, `weir export`: the whole configuration as one document.
 
 use std::io::{Read, Write};
 use std::path::Path;
 
 use actix_web::http::Method;
-use serde_json::{Map, Value};
 
-use super::arguments::ApplyArgs;
-use super::client::{Client, Reply, part};
+use super::arguments::{ApplyArgs, DocumentArgs, DocumentFormat, ExportArgs};
+use super::client::{Client, Content, Reply};
+use super::confirm::{can_ask, confirm};
 use super::failure::Failure;
-use super::object::printable;
+use super::file;
+use super::plan;
 
-/// The largest document, bytes.
+/// The largest document, bytes; the admin API takes no larger one.
 const DOCUMENT_BYTES: u64 = 64 * 1024 * 1024;
 
-/// One call that a document asks for.
-#[derive(Debug, PartialEq)]
-pub struct Step {
-    /// What people call it: `space acme`, `agreement of space acme`.
-    pub label: String,
-    pub method: Method,
-    /// Begins after `/admin/v1`.
-    pub path: String,
-    pub body: Option<Value>,
-}
-
-/// Applies a document and says of each object whether it changed.
+/// Shows what applying a document would change.
 ///
 /// # Errors
-/// Where the document cannot be used, nothing has been sent; where a call is refused, what came before it has
-/// been made and said.
-pub async fn run(client: &Client, args: &ApplyArgs, out: &mut dyn Write) -> Result<(), Failure> {
-    let steps = steps(&read(&args.file)?)?;
-    let mut bodies = Vec::new();
-    for step in steps {
-        let sent = client
-            .send(step.method.clone(), &step.path, step.body.as_ref())
-            .await;
-        let reply = sent.map_err(|failure| at_step(&step, failure))?;
-        if args.connection.json {
-            bodies.push(reply.body);
-        } else {
-            writeln!(out, "{:9}  {}", outcome(&reply), step.label)?;
+/// Where the document cannot be used; nothing is changed either way.
+pub async fn diff(
+    client: &Client,
+    args: &DocumentArgs,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
+    let reply = planned(client, args, &read(&args.file)?).await?;
+    show(&reply, args.connection.json, out)
+}
+
+/// Shows what applying a document changes, asks, and applies it: all of it or nothing.
+///
+/// # Errors
+/// Where the document cannot be used, the answer is no, or the configuration has changed since the plan was
+/// shown: nothing is changed.
+pub async fn apply(client: &Client, args: &ApplyArgs, out: &mut dyn Write) -> Result<(), Failure> {
+    let (document, json) = (read(&args.document.file)?, args.document.connection.json);
+    let planned = planned(client, &args.document, &document).await?;
+    if plan::is_empty(&planned.body) {
+        return show(&planned, json, out);
+    }
+    if !json {
+        write!(out, "{}", plan::render(&planned.body))?;
+    }
+    let deleted = plan::count(&planned.body, "delete");
+    agree(args.yes, json || is_input(&args.document.file), deleted)?;
+    // Only what has been shown is applied.
+    let (path, etag) = (path(&args.document, false), planned.etag.as_deref());
+    let applied = client
+        .send_based_on(Method::POST, &path, document.content(), etag)
+        .await?;
+    if json {
+        return show(&applied, json, out);
+    }
+    writeln!(out, "Applied.{}", applied.spread_note())?;
+    Ok(())
+}
+
+/// Writes the whole configuration as a document.
+///
+/// # Errors
+/// Where the file exists already, or cannot be written.
+pub async fn export(
+    client: &Client,
+    args: &ExportArgs,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
+    let format = match args.format {
+        DocumentFormat::Json => "json",
+        DocumentFormat::Yaml => "yaml",
+    };
+    let path = format!("/export?format={format}");
+    let text = client.fetch(&path).await?;
+    match &args.out {
+        Some(to) => {
+            let mut file = file::create(to)?;
+            file.write_all(&text)
+                .and_then(|()| file.sync_all())
+                .map_err(|why| Failure::Input(format!("cannot write {}: {why}.", to.display())))
+        }
+        None => {
+            out.write_all(&text)?;
+            if !text.ends_with(b"\n") {
+                writeln!(out)?;
+            }
+            Ok(())
         }
     }
-    if args.connection.json {
-        writeln!(out, "{:#}", Value::Array(bodies))?;
+}
+
+/// Lets the change be made: asked for with `--yes`, agreed to on the terminal, or, where nobody can be asked,
+/// one that deletes nothing.
+pub fn agree(yes: bool, unasked: bool, deleted: usize) -> Result<(), Failure> {
+    if yes {
+        return Ok(());
+    }
+    if !unasked && can_ask() {
+        return confirm("Make these changes?");
+    }
+    if deleted == 0 {
+        return Ok(());
+    }
+    let detail = format!(
+        "{deleted} object(s) would be deleted, and there is no terminal to ask on. Nothing was changed; add --yes \
+         to make the change all the same."
+    );
+    Err(Failure::Input(detail))
+}
+
+async fn planned(client: &Client, args: &DocumentArgs, document: &Text) -> Result<Reply, Failure> {
+    client
+        .send_based_on(Method::POST, &path(args, true), document.content(), None)
+        .await
+}
+
+fn path(args: &DocumentArgs, dry_run: bool) -> String {
+    format!("/apply?prune={}&dry_run={dry_run}", args.prune)
+}
+
+/// Shows a plan, or what was done.
+///
+/// # Errors
+/// Where the output cannot be written.
+pub fn show(reply: &Reply, json: bool, out: &mut dyn Write) -> Result<(), Failure> {
+    if json {
+        writeln!(out, "{:#}", reply.body)?;
+    } else {
+        write!(out, "{}{}", plan::render(&reply.body), reply.spread_note())?;
     }
     Ok(())
 }
 
-fn outcome(reply: &Reply) -> &'static str {
-    match (reply.status, reply.changed) {
-        (201, _) => "created",
-        (_, Some(false)) => "unchanged",
-        _ => "changed",
+/// A document as it was read, not yet understood.
+#[derive(Debug)]
+pub struct Text {
+    bytes: Vec<u8>,
+    media: &'static str,
+}
+
+impl Text {
+    fn content(&self) -> Content<'_> {
+        Content::Bytes {
+            bytes: &self.bytes,
+            media: self.media,
+        }
     }
 }
 
-fn at_step(step: &Step, failure: Failure) -> Failure {
-    match failure {
-        Failure::Refused {
-            status,
-            detail,
-            field,
-        } => Failure::Refused {
-            status,
-            detail: format!("{} was refused: {detail}", step.label),
-            field,
-        },
-        other => other,
-    }
+fn is_input(file: &Path) -> bool {
+    file == Path::new("-")
 }
 
-fn read(file: &Path) -> Result<Value, Failure> {
-    let name = if file == Path::new("-") {
+fn read(file: &Path) -> Result<Text, Failure> {
+    let name = if is_input(file) {
         "the standard input".to_owned()
     } else {
         file.display().to_string()
     };
     let unread = |why: std::io::Error| Failure::Input(format!("cannot read {name}: {why}."));
-    let mut text = String::new();
-    let source: Box<dyn Read> = if file == Path::new("-") {
+    let source: Box<dyn Read> = if is_input(file) {
         Box::new(std::io::stdin())
     } else {
         Box::new(std::fs::File::open(file).map_err(unread)?)
     };
+    let mut bytes = Vec::new();
     source
         .take(DOCUMENT_BYTES + 1)
-        .read_to_string(&mut text)
+        .read_to_end(&mut bytes)
         .map_err(unread)?;
-    if text.len() as u64 > DOCUMENT_BYTES {
+    if bytes.len() as u64 > DOCUMENT_BYTES {
         let detail = format!("{name} is larger than {DOCUMENT_BYTES} bytes. Split it.");
         return Err(Failure::Input(detail));
     }
-    serde_json::from_str(&text).map_err(|why| Failure::Input(format!("{name} is not JSON: {why}.")))
+    let media = media(file, &bytes);
+    Ok(Text { bytes, media })
 }
 
-/// The calls of a document, in the order in which objects need each other.
-///
-/// # Errors
-/// For an object that has no known kind or no id; it is named by its place, from 1.
-pub fn steps(document: &Value) -> Result<Vec<Step>, Failure> {
-    let objects = match document {
-        Value::Array(objects) => objects.as_slice(),
-        one => std::slice::from_ref(one),
-    };
-    let mut ranked = Vec::new();
-    for (i, object) in objects.iter().enumerate() {
-        ranked.push(
-            of_object(object).map_err(|why| Failure::Input(format!("Object {} {why}", i + 1)))?,
-        );
-    }
-    // Stable: objects of one kind stay in the document's order.
-    ranked.sort_by_key(|(rank, _)| *rank);
-    Ok(ranked.into_iter().flat_map(|(_, steps)| steps).collect())
-}
-
-fn of_object(object: &Value) -> Result<(u8, Vec<Step>), String> {
-    let mut fields = object.as_object().ok_or("is not a JSON object.")?.clone();
-    let kind = take_text(&mut fields, "kind")?;
-    let id = take_text(&mut fields, "id")?;
-    let put = |what: &str, path: &str, fields| {
-        step(
-            format!("{what} {id}"),
-            format!("{path}/{}", part(&id)),
-            fields,
-        )
-    };
-    match kind.as_str() {
-        "region" => Ok((0, vec![put("region", "/regions", fields)])),
-        "mini_program" => Ok((
-            1,
-            vec![put("mini program", "/platform/mini-programs", fields)],
-        )),
-        "space" => Ok((2, space(&id, fields)?)),
-        "gateway" => Ok((3, vec![put("gateway", "/gateways", fields)])),
-        "business" => {
-            let mut patch = put("business", "/businesses", fields);
-            patch.method = Method::PATCH;
-            Ok((4, vec![patch]))
-        }
-        other => Err(format!(
-            "has the kind `{}`; there are region, mini_program, space, gateway and business.",
-            printable(other)
-        )),
-    }
-}
-
-/// A space is up to three things to ask for: itself, its agreement, its mini programs.
-fn space(id: &str, mut fields: Map<String, Value>) -> Result<Vec<Step>, String> {
-    let agreement = fields
-        .remove("agreement")
-        .filter(|agreement| !agreement.is_null());
-    let programs = match fields.remove("mini_programs") {
-        None | Some(Value::Null) => Vec::new(),
-        Some(Value::Array(programs)) => programs,
-        Some(_) => return Err("has `mini_programs` that are no list of appids.".to_owned()),
-    };
-    let path = format!("/spaces/{}", part(id));
-    let mut steps = vec![step(format!("space {id}"), path.clone(), fields)];
-    if let Some(agreement) = agreement {
-        steps.push(Step {
-            label: format!("agreement of space {id}"),
-            method: Method::PUT,
-            path: format!("{path}/agreement"),
-            body: Some(agreement),
-        });
-    }
-    for program in programs {
-        let appid = program
-            .as_str()
-            .ok_or("has `mini_programs` that are no list of appids.")?;
-        steps.push(Step {
-            label: format!("mini program {appid} authorised to space {id}"),
-            method: Method::PUT,
-            path: format!("{path}/mini-programs/{}", part(appid)),
-            body: None,
-        });
-    }
-    Ok(steps)
-}
-
-fn step(label: String, path: String, fields: Map<String, Value>) -> Step {
-    Step {
-        label: printable(&label),
-        method: Method::PUT,
-        path,
-        body: Some(Value::Object(fields)),
-    }
-}
-
-fn take_text(fields: &mut Map<String, Value>, name: &str) -> Result<String, String> {
-    match fields.remove(name) {
-        Some(Value::String(text)) if !text.is_empty() => Ok(text),
-        Some(_) => Err(format!("has a `{name}` that is not a text.")),
-        None => Err(format!(
-            "has no `{name}`. Each object needs `kind` and `id`."
-        )),
+/// JSON by its name or its first character, else YAML.
+pub fn media(file: &Path, bytes: &[u8]) -> &'static str {
+    let named = file.extension().and_then(|name| name.to_str());
+    let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
+    match named {
+        Some("json") => "application/json",
+        Some("yaml" | "yml") => "application/yaml",
+        _ if first == Some(&b'{') => "application/json",
+        _ => "application/yaml",
     }
 }

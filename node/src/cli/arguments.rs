@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Weir, a clustered security gateway for mini programs.
 ///
@@ -22,8 +22,12 @@ pub enum Command {
     Node(NodeArgs),
     /// Run an echo origin, which answers with what it received
     Origin(OriginArgs),
+    /// Give a node that is stopped its store back: from a backup, or from its peers
+    ///
+    /// The store that is there is kept aside, in the data directory.
+    Restore(RestoreArgs),
     #[command(flatten)]
-    Speak(Spoken),
+    Speak(Box<Spoken>),
 }
 
 /// A command that speaks to the admin API of a node.
@@ -35,20 +39,22 @@ pub enum Spoken {
     /// the plural. With an id, the object: `weir get business wx0123456789abcdef`, `weir get gateway/shop`.
     #[command(verbatim_doc_comment)]
     Get(GetArgs),
-    /// Make the cluster as a JSON document says
+    /// Show what `weir apply` would change, and change nothing
+    Diff(DocumentArgs),
+    /// Make the configuration as a document says: all of it at once, or nothing
     ///
-    /// The document is one object or a list of objects, each with `kind` and `id`:
-    ///   {"kind": "region", "id": "beijing", "name": "Beijing"}
-    ///   {"kind": "mini_program", "id": "wx0123456789abcdef", "name": "Shop",
-    ///    "request_domains": ["api.shop.example"], "versions": {"trial": "1.0.0"}}
-    ///   {"kind": "space", "id": "acme", "name": "Acme", "mini_programs": ["wx0123456789abcdef"],
-    ///    "agreement": {"version": "2026-01", "accepted_by": "li.lei"}}
-    ///   {"kind": "gateway", "id": "shop", "space": "acme", "package": {"name": "standard"}}
-    ///   {"kind": "business", "id": "wx0123456789abcdef", "access": {"gray": {"percent": 20}}}
-    /// They are applied in this order whatever their order in the document. A business must be attached already
-    /// (`weir one-key-access`); its fields are a merge patch.
-    #[command(verbatim_doc_comment)]
+    /// The document, YAML or JSON, is what `weir export` writes: the lists regions, mini_programs, spaces, gateways
+    /// and businesses, each of which may be left out. What would change is shown first, and on a terminal you are
+    /// asked. Objects that the document does not list stay, unless --prune is given.
     Apply(ApplyArgs),
+    /// Write the whole configuration as one document, without history and without tokens
+    Export(ExportArgs),
+    /// Show what was changed, by whom and when; bring back what was
+    ///
+    /// Without a command, the list of all changes, newest first.
+    History(HistoryArgs),
+    /// Take a consistent copy of a running node's store
+    Backup(BackupArgs),
     /// Attach a mini program to a gateway: its trial version only, live traffic untouched
     OneKeyAccess(OneKeyArgs),
     /// Everything of a business back to the public link, at once; nothing is blocked
@@ -81,14 +87,21 @@ pub struct Connection {
         long,
         value_name = "URL",
         env = "WEIR_ADMIN",
+        global = true,
         default_value = "http://127.0.0.1:9000"
     )]
     pub admin: String,
     /// Bearer token; the first one is in the file admin-token in the first node's data directory
-    #[arg(long, value_name = "TOKEN", env = "WEIR_TOKEN", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        env = "WEIR_TOKEN",
+        hide_env_values = true,
+        global = true
+    )]
     pub token: Option<String>,
-    /// Print the admin API's answer as it is, for programs
-    #[arg(long)]
+    /// Print the admin API's answer as it is, for programs; nothing is asked
+    #[arg(long, global = true)]
     pub json: bool,
 }
 
@@ -113,12 +126,131 @@ pub struct GetArgs {
 }
 
 #[derive(Debug, Args)]
-pub struct ApplyArgs {
-    /// The document; - for the standard input
+pub struct DocumentArgs {
+    /// The document, YAML or JSON; - for the standard input
     #[arg(short, long, value_name = "FILE")]
     pub file: PathBuf,
+    /// Delete what the document does not list; tokens never, regions only where it lists any
+    #[arg(long)]
+    pub prune: bool,
     #[command(flatten)]
     pub connection: Connection,
+}
+
+#[derive(Debug, Args)]
+pub struct ApplyArgs {
+    #[command(flatten)]
+    pub document: DocumentArgs,
+    /// Do not ask; needed for deletions where there is no terminal
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum DocumentFormat {
+    Yaml,
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    #[arg(long, value_name = "FORMAT", default_value = "yaml")]
+    pub format: DocumentFormat,
+    /// A new file for it; left out: the standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    #[command(flatten)]
+    pub connection: Connection,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = false)]
+pub struct HistoryArgs {
+    #[command(subcommand)]
+    pub command: Option<HistoryCommand>,
+    #[command(flatten)]
+    pub list: HistoryListArgs,
+    #[command(flatten)]
+    pub connection: Connection,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum HistoryCommand {
+    /// One version: what it changed, and the object as it was
+    Show { version: String },
+    /// Bring back what was: one object as a version has it, or everything as it was at a moment
+    Restore(RestoreVersionArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct HistoryListArgs {
+    /// Only this object, as in gateway/shop, or all of a kind, as in gateway
+    #[arg(long, value_name = "OBJECT")]
+    pub object: Option<String>,
+    /// Only what this author changed: a token's name, or system
+    #[arg(long)]
+    pub author: Option<String>,
+    /// Only what was changed on this node
+    #[arg(long)]
+    pub node: Option<String>,
+    /// Only versions that lost without having been seen by whoever wrote over them
+    #[arg(long)]
+    pub conflicts: bool,
+    /// Made at this moment or later, as in 2026-01-31T08:30:00Z
+    #[arg(long, value_name = "MOMENT")]
+    pub from: Option<String>,
+    /// Made before this moment
+    #[arg(long, value_name = "MOMENT")]
+    pub to: Option<String>,
+    /// Changes to show at most, 1 to 500 [default: 100]
+    #[arg(long, value_name = "N")]
+    pub limit: Option<u16>,
+    /// Begin after this version
+    #[arg(long, value_name = "VERSION")]
+    pub after: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct RestoreVersionArgs {
+    /// The version whose object comes back
+    #[arg(required_unless_present = "at", conflicts_with = "at")]
+    pub version: Option<String>,
+    /// Everything as it was at this moment (2026-01-31T08:30:00Z), or just after this version
+    #[arg(long, value_name = "MOMENT")]
+    pub at: Option<String>,
+    /// Only show what would change
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do not ask; needed for deletions where there is no terminal
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct BackupArgs {
+    /// A new file for the copy
+    #[arg(short, long, value_name = "FILE")]
+    pub out: PathBuf,
+    #[command(flatten)]
+    pub connection: Connection,
+}
+
+#[derive(Debug, Args)]
+pub struct RestoreArgs {
+    /// The node's settings: which node, and where its data directory is
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The backup to take
+    #[arg(
+        long,
+        value_name = "FILE",
+        required_unless_present = "from_peer",
+        conflicts_with = "from_peer"
+    )]
+    pub from: Option<PathBuf>,
+    /// Begin with nothing: at its next start the node takes everything from its peers (mesh.seeds)
+    #[arg(long)]
+    pub from_peer: bool,
 }
 
 #[derive(Debug, Args)]
@@ -154,7 +286,11 @@ impl Spoken {
     pub fn connection(&self) -> &Connection {
         match self {
             Spoken::Get(args) => &args.connection,
-            Spoken::Apply(args) => &args.connection,
+            Spoken::Diff(args) => &args.connection,
+            Spoken::Apply(args) => &args.document.connection,
+            Spoken::Export(args) => &args.connection,
+            Spoken::History(args) => &args.connection,
+            Spoken::Backup(args) => &args.connection,
             Spoken::OneKeyAccess(args) => &args.connection,
             Spoken::Disconnect(args) | Spoken::Connect(args) => &args.connection,
             Spoken::Cluster(args) => &args.connection,

@@ -1,9 +1,13 @@
 //! The admin API, as the commands call it.
 
+use std::io::Write;
 use std::time::Duration;
 
 use actix_web::http::{Method, header};
-use awc::error::SendRequestError;
+use awc::error::{PayloadError, SendRequestError};
+use awc::{ClientRequest, ClientResponse};
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
@@ -13,8 +17,11 @@ use super::failure::Failure;
 /// Time for a whole answer.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The largest answer, bytes.
-const ANSWER_BYTES: usize = 16 * 1024 * 1024;
+/// Time until a node begins to send a copy of its store, which it makes first.
+const BACKUP_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// The largest answer that is held in memory, bytes.
+const ANSWER_BYTES: usize = 256 * 1024 * 1024;
 
 /// What stays as it is in a part of a path or a query: the unreserved characters of RFC 3986, 2.3.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
@@ -37,7 +44,35 @@ pub struct Reply {
     pub status: u16,
     /// `x-weir-changed`, where it was sent.
     pub changed: Option<bool>,
+    pub etag: Option<String>,
+    /// Of a change that is not yet on as many nodes as were asked for: on how many it is.
+    pub short_of: Option<String>,
     pub body: Value,
+}
+
+/// What a request carries.
+#[derive(Clone, Copy)]
+pub enum Content<'c> {
+    None,
+    Json(&'c Value),
+    Bytes {
+        bytes: &'c [u8],
+        media: &'static str,
+    },
+}
+
+// === impl Reply ===
+
+impl Reply {
+    /// A sentence where the change is not yet on as many nodes as were asked for, else nothing.
+    pub fn spread_note(&self) -> String {
+        let note = |nodes: &String| {
+            format!(
+                " It is on {nodes} node(s) so far, fewer than asked for, and will spread when others are reached."
+            )
+        };
+        self.short_of.as_ref().map_or_else(String::new, note)
+    }
 }
 
 /// A part of a path or a query, percent-encoded.
@@ -85,53 +120,140 @@ impl Client {
         path: &str,
         body: Option<&Value>,
     ) -> Result<Reply, Failure> {
-        let mut request = self
-            .http
-            .request(method, format!("{}/admin/v1{path}", self.admin));
-        if let Some(token) = &self.token {
-            request = request.insert_header((header::AUTHORIZATION, format!("Bearer {token}")));
+        let content = body.map_or(Content::None, Content::Json);
+        self.send_based_on(method, path, content, None).await
+    }
+
+    /// Sends one request, to be answered only while the configuration is still that of the ETag.
+    ///
+    /// # Errors
+    /// Whatever is no success.
+    pub async fn send_based_on(
+        &self,
+        method: Method,
+        path: &str,
+        content: Content<'_>,
+        etag: Option<&str>,
+    ) -> Result<Reply, Failure> {
+        let mut request = self.request(method, path);
+        if let Some(etag) = etag {
+            request = request.insert_header((header::IF_MATCH, etag));
         }
-        let sent = match body {
-            Some(body) => request.send_json(body),
-            None => request.send(),
+        let sent = match content {
+            Content::None => request.send(),
+            Content::Json(body) => request.send_json(body),
+            Content::Bytes { bytes, media } => {
+                request.content_type(media).send_body(bytes.to_vec())
+            }
         };
-        let mut answer = sent.await.map_err(|error| self.unreachable(&error))?;
+        let answer = sent
+            .await
+            .map_err(|error| self.unreachable(&error, TIMEOUT))?;
         let status = answer.status().as_u16();
-        let changed = answer
-            .headers()
-            .get("x-weir-changed")
-            .map(|value| value == "true");
-        let bytes =
-            answer
-                .body()
-                .limit(ANSWER_BYTES)
-                .await
-                .map_err(|error| Failure::Unreachable {
-                    admin: self.admin.clone(),
-                    why: format!("its answer broke off ({error})"),
-                })?;
-        let strange = || Failure::Strange {
-            admin: self.admin.clone(),
-            status,
+        let told = |name| {
+            let value = answer.headers().get(name)?;
+            Some(value.to_str().ok()?.to_owned())
         };
+        let changed = told("x-weir-changed").map(|value| value == "true");
+        let etag = told("etag");
+        let short = told("x-weir-ack-reached").is_some_and(|reached| reached == "false");
+        let short_of = told("x-weir-ack-nodes").filter(|_| short);
+        let bytes = self.whole(answer).await?;
         let body = if bytes.is_empty() {
             Value::Null
         } else {
-            serde_json::from_slice(&bytes).map_err(|_| strange())?
+            serde_json::from_slice(&bytes).map_err(|_| self.strange(status))?
         };
-        if answer.status().is_success() {
-            return Ok(Reply {
-                status,
-                changed,
-                body,
-            });
-        }
-        Err(Failure::refused(status, &body).unwrap_or_else(strange))
+        Ok(Reply {
+            status,
+            changed,
+            etag,
+            short_of,
+            body,
+        })
     }
 
-    fn unreachable(&self, error: &SendRequestError) -> Failure {
+    /// Reads what is not JSON, or not to be looked into.
+    ///
+    /// # Errors
+    /// Whatever is no success.
+    pub async fn fetch(&self, path: &str) -> Result<Bytes, Failure> {
+        let sent = self.request(Method::GET, path).send().await;
+        self.whole(sent.map_err(|error| self.unreachable(&error, TIMEOUT))?)
+            .await
+    }
+
+    /// Reads an answer of any size into a file; gives its bytes.
+    ///
+    /// # Errors
+    /// Whatever is no success, and an answer that breaks off.
+    pub async fn download(&self, path: &str, to: &mut dyn Write) -> Result<u64, Failure> {
+        let request = self.request(Method::GET, path).timeout(BACKUP_TIMEOUT);
+        let sent = request.send().await;
+        let mut answer = sent.map_err(|error| self.unreachable(&error, BACKUP_TIMEOUT))?;
+        if !answer.status().is_success() {
+            self.whole(answer).await?;
+            return Err(self.strange(0));
+        }
+        let told = answer.headers().get(header::CONTENT_LENGTH);
+        let told: Option<u64> = told.and_then(|value| value.to_str().ok()?.parse().ok());
+        let mut bytes = 0;
+        while let Some(chunk) = answer.next().await {
+            let chunk = chunk.map_err(|error| self.broke_off(&error))?;
+            to.write_all(&chunk)?;
+            bytes += chunk.len() as u64;
+        }
+        if told.is_some_and(|told| told != bytes) {
+            return Err(self.broke_off(&format!("after {bytes} bytes")));
+        }
+        Ok(bytes)
+    }
+
+    fn request(&self, method: Method, path: &str) -> ClientRequest {
+        let request = self
+            .http
+            .request(method, format!("{}/admin/v1{path}", self.admin));
+        match &self.token {
+            Some(token) => {
+                request.insert_header((header::AUTHORIZATION, format!("Bearer {token}")))
+            }
+            None => request,
+        }
+    }
+
+    /// The whole body of a success.
+    async fn whole<S>(&self, mut answer: ClientResponse<S>) -> Result<Bytes, Failure>
+    where
+        S: Stream<Item = Result<Bytes, PayloadError>> + Unpin,
+    {
+        let status = answer.status();
+        let body = answer.body().limit(ANSWER_BYTES).await;
+        let bytes = body.map_err(|error| self.broke_off(&error))?;
+        if status.is_success() {
+            return Ok(bytes);
+        }
+        let problem = serde_json::from_slice(&bytes).unwrap_or_default();
+        let refused = Failure::refused(status.as_u16(), &problem);
+        Err(refused.unwrap_or_else(|| self.strange(status.as_u16())))
+    }
+
+    fn broke_off(&self, error: &dyn std::fmt::Display) -> Failure {
+        Failure::Unreachable {
+            admin: self.admin.clone(),
+            why: format!("its answer broke off ({error})"),
+        }
+    }
+
+    fn strange(&self, status: u16) -> Failure {
+        Failure::Strange {
+            admin: self.admin.clone(),
+            status,
+        }
+    }
+
+    fn unreachable(&self, error: &SendRequestError, limit: Duration) -> Failure {
         let why = match error {
-            SendRequestError::Timeout => format!("no answer within {} s", TIMEOUT.as_secs()),
+            SendRequestError::Timeout => format!("no answer within {} s", limit.as_secs()),
             SendRequestError::Connect(error) => connect_error(error),
             other => other.to_string(),
         };

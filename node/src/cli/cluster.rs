@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::arguments::ClusterArgs;
 use super::client::Client;
 use super::failure::Failure;
-use super::object::line;
+use super::object::{line, printable};
 use super::table::Table;
 
 /// Shows the cluster as the node that is asked sees it.
@@ -63,11 +63,34 @@ pub fn render(cluster: &Value) -> String {
     } else {
         "do not hold the same configuration yet"
     };
-    format!(
+    let mut text = format!(
         "{}\n* answered. {live} of {} nodes are live; the live ones {verdict}.\n",
         table.render(),
         nodes.len()
-    )
+    );
+    text.push_str(&warnings(cluster));
+    text
+}
+
+/// What an operator should see to, a line each.
+fn warnings(cluster: &Value) -> String {
+    let mut text = String::new();
+    match cluster["conflicts"].as_u64() {
+        None | Some(0) => {}
+        Some(conflicts) => text.push_str(&format!(
+            "{conflicts} version(s) lost without having been seen: look at `weir history --conflicts`.\n"
+        )),
+    }
+    if let Some(why) = cluster["store_unwritable"].as_str() {
+        let why = printable(why);
+        text.push_str(&format!("This node takes no changes: {why}.\n"));
+    }
+    if let Some(ms) = cluster["clock_behind_ms"].as_u64() {
+        text.push_str(&format!(
+            "This node's clock is {ms} ms behind the newest change: set it right.\n"
+        ));
+    }
+    text
 }
 
 fn state(node: &Value) -> &'static str {

@@ -3,12 +3,18 @@
 mod apply;
 mod arguments;
 mod attach;
+mod backup;
 mod client;
 mod cluster;
+mod confirm;
 mod failure;
+mod file;
 mod get;
+mod history;
 mod object;
+mod plan;
 mod qr;
+mod restore;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -50,9 +56,13 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
             crate::origin::run(origin.listen).map_err(Failure::start)?;
             Ok(ExitCode::SUCCESS)
         }
+        Command::Restore(args) => {
+            restore::run(&args, &mut io::stdout().lock())?;
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Speak(spoken) => {
             let mut out = io::stdout().lock();
-            actix_rt::System::new().block_on(speak(spoken, &mut out))?;
+            actix_rt::System::new().block_on(speak(*spoken, &mut out))?;
             Ok(ExitCode::SUCCESS)
         }
     }
@@ -62,7 +72,11 @@ async fn speak(spoken: Spoken, out: &mut dyn Write) -> Result<(), Failure> {
     let client = Client::new(spoken.connection())?;
     match &spoken {
         Spoken::Get(args) => get::run(&client, args, out).await,
-        Spoken::Apply(args) => apply::run(&client, args, out).await,
+        Spoken::Diff(args) => apply::diff(&client, args, out).await,
+        Spoken::Apply(args) => apply::apply(&client, args, out).await,
+        Spoken::Export(args) => apply::export(&client, args, out).await,
+        Spoken::History(args) => history::run(&client, args, out).await,
+        Spoken::Backup(args) => backup::run(&client, args, out).await,
         Spoken::OneKeyAccess(args) => attach::one_key_access(&client, args, out).await,
         Spoken::Disconnect(args) => attach::switch(&client, args, false, out).await,
         Spoken::Connect(args) => attach::switch(&client, args, true, out).await,

@@ -1,12 +1,13 @@
+use std::path::Path;
+
 use clap::Parser;
 use serde_json::json;
 
-use super::apply::steps;
 use super::arguments::{Cli, Command, Connection};
 use super::client::{Client, Reply};
 use super::failure::Failure;
 use super::get::{Kind, list, target};
-use super::{attach, cluster};
+use super::{apply, attach, cluster, history};
 
 fn parse(line: &str) -> Result<Command, clap::Error> {
     Cli::try_parse_from(line.split_whitespace()).map(|cli| cli.command)
@@ -26,6 +27,17 @@ fn every_command_of_the_contract_is_understood() {
         "weir get businesses --gateway shop --limit 5 --json",
         "weir get business wx0123456789abcdef --admin http://127.0.0.1:9001 --token t",
         "weir apply -f -",
+        "weir apply -f config.yaml --prune --yes --json",
+        "weir diff -f config.yaml --prune",
+        "weir export",
+        "weir export --format json --out config.json",
+        "weir history --object gateway/shop --conflicts --limit 5",
+        "weir history show 0190000000000000-n1 --admin http://127.0.0.1:9001",
+        "weir history restore 0190000000000000-n1 --dry-run",
+        "weir history restore --at 2026-01-31T08:30:00Z --yes --json",
+        "weir backup --out weir.db",
+        "weir restore --config node.toml --from weir.db",
+        "weir restore --config node.toml --from-peer",
         "weir one-key-access shop wx0123456789abcdef --region shanghai",
         "weir disconnect wx0123456789abcdef",
         "weir connect wx0123456789abcdef",
@@ -42,6 +54,11 @@ fn wrong_usage_ends_with_2() {
         "weir one-key-access shop",
         "weir origin --listen nowhere",
         "weir apply",
+        "weir history restore",
+        "weir history restore 0190000000000000-n1 --at 2026-01-31T08:30:00Z",
+        "weir backup",
+        "weir restore --config node.toml",
+        "weir restore --from weir.db --from-peer",
     ] {
         assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
     }
@@ -96,51 +113,70 @@ fn a_list_is_a_table_that_says_when_there_is_more() {
 }
 
 #[test]
-fn a_document_is_applied_in_the_order_in_which_objects_need_each_other() {
-    let document = json!([
-        {"kind": "business", "id": "wx01", "timeout_ms": 20_000},
-        {"kind": "gateway", "id": "shop", "space": "acme"},
-        {"kind": "space", "id": "acme", "name": "Acme", "mini_programs": ["wx01"],
-         "agreement": {"version": "1", "accepted_by": "a"}},
-        {"kind": "mini_program", "id": "wx01", "request_domains": ["a.example"]},
-    ]);
-    let steps = steps(&document).unwrap();
-    let calls: Vec<String> = steps
-        .iter()
-        .map(|step| format!("{} {}", step.method, step.path))
-        .collect();
-    assert_eq!(
-        calls,
-        [
-            "PUT /platform/mini-programs/wx01",
-            "PUT /spaces/acme",
-            "PUT /spaces/acme/agreement",
-            "PUT /spaces/acme/mini-programs/wx01",
-            "PUT /gateways/shop",
-            "PATCH /businesses/wx01",
-        ]
-    );
-    assert_eq!(steps[1].body, Some(json!({"name": "Acme"})));
-    assert_eq!(steps[5].body, Some(json!({"timeout_ms": 20_000})));
+fn a_document_is_json_by_its_name_or_its_first_character_else_yaml() {
+    for (file, text, media) in [
+        ("config.json", "x", "application/json"),
+        ("config.yaml", "{}", "application/yaml"),
+        ("-", " \n{\"spaces\": []}", "application/json"),
+        ("-", "spaces: []", "application/yaml"),
+        ("config", "# by hand\nspaces: []", "application/yaml"),
+    ] {
+        assert_eq!(
+            apply::media(Path::new(file), text.as_bytes()),
+            media,
+            "{file} {text}"
+        );
+    }
 }
 
 #[test]
-fn an_object_that_cannot_be_applied_is_named_by_its_place() {
-    for (document, why) in [
-        (
-            json!([{"kind": "space", "id": "a"}, {"kind": "spice", "id": "b"}]),
-            "Object 2 has the kind `spice`",
-        ),
-        (json!({"kind": "space"}), "Object 1 has no `id`"),
-        (json!([7]), "Object 1 is not a JSON object"),
-        (
-            json!({"kind": "space", "id": "a", "mini_programs": "wx"}),
-            "Object 1 has `mini_programs`",
-        ),
-    ] {
-        let failure = steps(&document).unwrap_err().to_string();
-        assert!(failure.contains(why), "{failure}");
-    }
+fn deletions_need_a_yes_where_nobody_can_be_asked() {
+    assert!(apply::agree(false, true, 0).is_ok());
+    assert!(apply::agree(true, true, 3).is_ok());
+    let refused = apply::agree(false, true, 3).unwrap_err().to_string();
+    assert!(
+        refused.contains("3 object(s)") && refused.contains("--yes"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn the_history_is_a_table_that_marks_what_is_in_force_and_what_lost() {
+    let entry = |version: &str, current: bool, conflict: bool| {
+        json!({"version": version, "at": "2026-01-31T08:30:00Z", "object": "space/acme", "action": "changed",
+            "author": "root", "node": "n1", "current": current, "conflict": conflict})
+    };
+    let page = json!({"items": [entry("v3", true, false), entry("v2", false, true), entry("v1", false, false)],
+        "next": "v1"});
+    let text = history::list(&page);
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(
+        lines[1].starts_with("v3") && lines[1].ends_with("in force"),
+        "{text}"
+    );
+    assert!(lines[2].ends_with("conflict: lost unseen"), "{text}");
+    assert!(lines[3].ends_with("n1"), "{text}");
+    assert_eq!(lines[4], "There are more: --after v1");
+    assert_eq!(
+        history::list(&json!({"items": []})),
+        "There are no such changes.\n"
+    );
+}
+
+#[test]
+fn a_version_shows_what_it_changed_and_what_it_says() {
+    let version = json!({"version": "v2", "object": "space/acme", "action": "changed", "current": false,
+        "conflict": false, "diff": [{"path": "name", "before": "one", "after": "two"}],
+        "document": {"id": "acme", "name": "two"}});
+    let text = history::one(&version);
+    assert!(
+        text.contains("        name  \"one\" -> \"two\"\n"),
+        "{text}"
+    );
+    assert!(
+        text.ends_with("document\nid    acme\nname  two\n"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -152,6 +188,8 @@ fn one_key_access_shows_the_domain_the_warnings_and_a_qr_code() {
     let text = attach::attached(&Reply {
         status: 201,
         changed: Some(true),
+        etag: None,
+        short_of: None,
         body,
     });
     for line in [
@@ -182,6 +220,21 @@ fn the_cluster_is_a_table_with_a_verdict() {
         text.contains("1 of 2 nodes are live; the live ones hold the same configuration."),
         "{text}"
     );
+}
+
+#[test]
+fn the_cluster_says_what_is_to_be_seen_to() {
+    let cluster = json!({"node": "n1", "agree": true, "nodes": [], "conflicts": 2,
+        "store_unwritable": "the disk is full", "clock_behind_ms": 90_000});
+    let text = cluster::render(&cluster);
+    for part in [
+        "2 version(s) lost",
+        "weir history --conflicts",
+        "the disk is full",
+        "90000 ms behind",
+    ] {
+        assert!(text.contains(part), "no `{part}` in\n{text}");
+    }
 }
 
 #[test]

@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
-use weir_cluster::replication::Replica;
+use weir_config::history::Retention;
 use weir_config::object::Token;
 use weir_config::operation::Change;
 use weir_config::{NodeId, Object};
 
-use super::now_ms;
+use super::{now_ms, open_replica};
 use crate::store::{Store, StoreError};
 
 /// The file of the first token, in the data directory, for the node's user only.
@@ -41,7 +41,7 @@ pub fn ensure_admin_token(
     node: &NodeId,
     has_seeds: bool,
 ) -> Result<Option<PathBuf>, FirstStartError> {
-    let mut replica = Replica::new(node.clone(), store.load()?);
+    let mut replica = open_replica(node, Retention::default(), store)?;
     if has_seeds || replica.state().catalog.tokens().next().is_some() {
         return Ok(None);
     }
@@ -59,7 +59,8 @@ pub fn ensure_admin_token(
         sha256: hex::encode(Sha256::digest(token.as_bytes())),
         created_at_ms: now_ms,
     }));
-    store.persist(&replica.write(now_ms, SYSTEM, change))?;
+    let written = replica.write(now_ms, SYSTEM, None, change);
+    store.persist(&written.records, &[], now_ms)?;
     Ok(Some(file))
 }
 

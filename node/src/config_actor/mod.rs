@@ -1,84 +1,98 @@
 //! ConfigActor: the one writer of this node's configuration.
 //!
 //! ```text
-//! admin API ── apply ──▶ operation ─▶ stamps ─▶ disk ─▶ snapshot ─▶ gossip ─▶ answer
-//! gossip ── digests ──▶ replica ─▶ ask and pull over the mesh ─▶ disk ─▶ snapshot ─▶ gossip
+//! admin API ── apply ──▶ operation ─▶ stamps ─▶ disk ─▶ snapshot ─▶ gossip, pushes ─▶ answer, or wait for acks
+//! a peer's push ───────▶ replica ─▶ disk ─▶ snapshot ─▶ gossip ─▶ its receipt
+//! gossip ── digests ───▶ replica ─▶ ask and pull over the mesh ─▶ disk ─▶ snapshot ─▶ gossip
+//! admin API ── history, backup ──▶ a reader of its own, beside the actor
 //! ```
-//! What is not on the disk is never published. After a panic the next incarnation begins from the store.
+//! What is not on the disk is never published. Only the caller waits for other nodes, never the actor. After
+//! a panic the next incarnation begins from the store.
 
+mod acks;
+mod conflicts;
 mod first_start;
 mod handle;
+mod health;
+mod opening;
+mod options;
+mod parts;
+mod past;
+mod peers;
+mod pushes;
+mod replay;
 #[cfg(test)]
 mod tests;
 mod writer;
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{
-    Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, StreamHandler, WrapFuture,
-};
+use actix::{Actor, AsyncContext, Context, Handler, Message, StreamHandler};
 use tokio::sync::watch;
 use weir_cluster::membership::ClusterView;
-use weir_cluster::mesh::{MeshClient, MeshError, MeshHandle};
+use weir_cluster::mesh::{MeshClient, Push};
 use weir_cluster::replication::{Effect, Event};
-use weir_config::{NodeId, ObjectKey};
+use weir_config::NodeId;
 
 use crate::published::{Changed, changes};
+use pushes::Outbox;
 
 pub use first_start::{ADMIN_TOKEN_FILE, FirstStartError, ensure_admin_token};
-pub use handle::{Applied, ConfigHandle};
-pub use writer::{Published, SharedStore, Writer, now_ms};
+pub use handle::ConfigHandle;
+pub use health::ConfigHealth;
+pub use opening::open_replica;
+pub use options::{Ack, Applied, ParseAckError, WriteOptions};
+pub use parts::{ConfigOptions, ConfigParts, Pushes};
+pub use peers::NodeHas;
+pub use writer::{LAST_ALIVE_MS, Published, SharedStore, Writer, now_ms};
+
+pub use crate::store::{
+    Action, HISTORY_MAX_ENTRIES, HistoryEntry, HistoryPage, HistoryQuery, StoreReader, VersionInfo,
+};
 
 /// How often every live peer's digest is looked at again: the retry of what failed.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
-
-/// Everything an incarnation is made from.
-#[derive(Clone)]
-pub struct ConfigParts {
-    pub node: NodeId,
-    /// Where a business goes that names no region.
-    pub region: String,
-    pub store: SharedStore,
-    pub published: Published,
-    pub mesh: MeshHandle,
-    pub cluster: watch::Receiver<Arc<ClusterView>>,
-}
+/// How often history is pruned and the store notes that its node is alive.
+const TICK_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Owns the store, the replica and the exchange with peers.
 pub struct ConfigActor {
     writer: Writer,
+    node: NodeId,
     mesh: MeshClient,
     cluster: watch::Receiver<Arc<ClusterView>>,
-    /// Peers whose digest the replica has, and why each was last flagged.
-    peers: BTreeMap<NodeId, Option<String>>,
+    pushes: Pushes,
+    /// Peers whose digest the replica has, and what waits to be pushed to each.
+    peers: BTreeMap<NodeId, Outbox>,
+    /// Why a node was last flagged.
+    flagged: BTreeMap<NodeId, String>,
+    health: ConfigHealth,
 }
 
-/// A piece of work on the writer; answers by what it captured.
+/// A piece of work on the writer.
 #[derive(Message)]
 #[rtype(result = "()")]
-struct Work(Box<dyn FnOnce(&mut Writer) + Send>);
+struct Work(Task);
+
+/// Answers by what it captured, and returns what is left to do among peers.
+type Task = Box<dyn FnOnce(&mut Writer) -> Vec<Effect> + Send>;
 
 // === impl ConfigActor ===
 
 impl ConfigActor {
     /// An incarnation. Runs on the thread it will live on.
     pub fn new(parts: &ConfigParts) -> Self {
-        let ConfigParts {
-            node,
-            region,
-            store,
-            published,
-            mesh,
-            cluster,
-        } = parts.clone();
         ConfigActor {
-            writer: Writer::new(node, region, store, published),
-            mesh: mesh.client(),
-            cluster,
+            writer: Writer::new(parts),
+            node: parts.node.clone(),
+            mesh: parts.mesh.client(),
+            cluster: parts.cluster.clone(),
+            pushes: parts.pushes.clone(),
             peers: BTreeMap::new(),
+            flagged: BTreeMap::new(),
+            health: parts.health.clone(),
         }
     }
 
@@ -97,6 +111,7 @@ impl ConfigActor {
             .collect();
         for peer in gone {
             self.peers.remove(&peer);
+            self.flagged.remove(&peer);
             self.take(Event::PeerGone { peer }, ctx);
         }
         for peer in view.live_peers().filter(|peer| !peer.leaving) {
@@ -109,95 +124,54 @@ impl ConfigActor {
         }
     }
 
+    fn look_again(&mut self, ctx: &mut Context<Self>) {
+        self.writer.forget_answered();
+        self.look_at_peers(ctx);
+    }
+
+    fn tick(&mut self, ctx: &mut Context<Self>) {
+        let effects = self.writer.tick();
+        self.perform(effects, ctx);
+    }
+
     fn take(&mut self, event: Event, ctx: &mut Context<Self>) {
-        for effect in self.writer.take(event) {
+        let effects = self.writer.take(event);
+        self.perform(effects, ctx);
+    }
+
+    /// Does what the writer leaves to be done among peers.
+    fn perform(&mut self, effects: Vec<Effect>, ctx: &mut Context<Self>) {
+        for effect in effects {
             match effect {
                 Effect::AskStamps { peer, buckets } => self.ask_stamps(peer, buckets, ctx),
-                Effect::Pull { peer, keys } => self.pull(peer, keys, ctx),
+                Effect::Pull { peer, versions } => self.pull(peer, versions, ctx),
+                Effect::Push { peer, records } => self.push(&peer, records, ctx),
                 Effect::Flag { peer, reason } => self.flag(peer, reason),
-                // The writer's own.
-                Effect::Persist(_) | Effect::Publish => {}
+                // Whoever handed the push in has its receipt; the rest is the writer's own.
+                Effect::Confirm { .. }
+                | Effect::Persist(_)
+                | Effect::Prune(_)
+                | Effect::Publish
+                | Effect::Acked { .. }
+                | Effect::CaughtUp => {}
             }
         }
     }
 
-    fn ask_stamps(&mut self, peer: NodeId, buckets: Vec<u8>, ctx: &mut Context<Self>) {
-        let mesh = self.mesh.clone();
-        let addr = self.address(&peer);
-        let ask = async move {
-            let stamps = mesh.ask_stamps(addr?, &buckets).await;
-            stamps
-                .map(|stamps| (buckets, stamps))
-                .map_err(Unanswered::from)
-        };
-        let answer = ask.into_actor(self).map(move |answer, actor, ctx| {
-            let event = answer.map(|(buckets, stamps)| Event::PeerStamps {
-                peer: peer.clone(),
-                buckets,
-                stamps,
-            });
-            actor.answered(peer, event, ctx);
-        });
-        ctx.spawn(answer);
-    }
-
-    fn pull(&mut self, peer: NodeId, keys: Vec<ObjectKey>, ctx: &mut Context<Self>) {
-        let mesh = self.mesh.clone();
-        let addr = self.address(&peer);
-        let pull = async move { mesh.pull(addr?, &keys).await.map_err(Unanswered::from) };
-        let answer = pull.into_actor(self).map(move |records, actor, ctx| {
-            let event = records.map(|records| Event::Records {
-                peer: peer.clone(),
-                now_ms: now_ms(),
-                records,
-            });
-            actor.answered(peer, event, ctx);
-        });
-        ctx.spawn(answer);
-    }
-
-    /// A request came to its end. One that failed is made again when the peers are looked at next.
-    fn answered(
-        &mut self,
-        peer: NodeId,
-        event: Result<Event, Unanswered>,
-        ctx: &mut Context<Self>,
-    ) {
-        let event = event.unwrap_or_else(|why| {
-            tracing::debug!(peer = peer.as_str(), %why, "a peer's configuration could not be read");
-            Event::Failed { peer }
-        });
-        self.take(event, ctx);
-    }
-
-    fn address(&self, peer: &NodeId) -> Result<SocketAddr, Unanswered> {
-        let view = self.cluster.borrow();
-        view.node(peer)
-            .map(|node| node.mesh_addr)
-            .ok_or(Unanswered::Gone)
-    }
-
-    /// Logs what a peer should not have sent: once, not at every retry.
-    fn flag(&mut self, peer: NodeId, reason: String) {
-        let last = self.peers.entry(peer.clone()).or_default();
-        if last.as_ref() != Some(&reason) {
-            tracing::warn!(
-                peer = peer.as_str(),
-                reason,
-                "a peer sent what was not taken"
-            );
-            *last = Some(reason);
+    /// Logs what is wrong with a peer, or with this node: once, not at every retry.
+    fn flag(&mut self, node: NodeId, reason: String) {
+        if self.flagged.get(&node) == Some(&reason) {
+            return;
         }
+        self.health.count_flag();
+        if node == self.node {
+            tracing::warn!("{reason}");
+        } else {
+            let peer = node.as_str();
+            tracing::warn!(peer, reason, "a peer sent what was not taken");
+        }
+        self.flagged.insert(node, reason);
     }
-}
-
-/// Why a request to a peer has no answer.
-#[derive(Debug, thiserror::Error)]
-enum Unanswered {
-    #[error("it is not in the cluster any more")]
-    Gone,
-    #[error(transparent)]
-    Mesh(#[from] MeshError),
 }
 
 impl Actor for ConfigActor {
@@ -206,18 +180,21 @@ impl Actor for ConfigActor {
     fn started(&mut self, ctx: &mut Context<Self>) {
         // An incarnation before this one may have stored what it did not come to publish.
         self.writer.publish();
-        let cluster = self.cluster.clone();
+        self.tick(ctx);
         self.look_at_peers(ctx);
-        ctx.add_stream(changes(cluster, Duration::ZERO));
-        ctx.run_interval(RETRY_INTERVAL, Self::look_at_peers);
+        ctx.add_stream(changes(self.cluster.clone(), Duration::ZERO));
+        ctx.add_stream(self.pushes.stream());
+        ctx.run_interval(RETRY_INTERVAL, Self::look_again);
+        ctx.run_interval(TICK_INTERVAL, Self::tick);
     }
 }
 
 impl Handler<Work> for ConfigActor {
     type Result = ();
 
-    fn handle(&mut self, Work(work): Work, _: &mut Context<Self>) {
-        work(&mut self.writer);
+    fn handle(&mut self, Work(work): Work, ctx: &mut Context<Self>) {
+        let effects = work(&mut self.writer);
+        self.perform(effects, ctx);
     }
 }
 
@@ -227,5 +204,27 @@ impl StreamHandler<Changed> for ConfigActor {
     }
 
     /// Membership has stopped: the node is stopping, or alone; changes are taken all the same.
+    fn finished(&mut self, _: &mut Context<Self>) {}
+}
+
+impl StreamHandler<Push> for ConfigActor {
+    fn handle(&mut self, push: Push, ctx: &mut Context<Self>) {
+        let effects = self.writer.take(Event::Push {
+            peer: push.peer,
+            now_ms: now_ms(),
+            records: push.records,
+        });
+        let stored = effects.iter().find_map(|effect| match effect {
+            Effect::Confirm { stamps, .. } => Some(stamps.clone()),
+            _ => None,
+        });
+        // Not stored: the answer is dropped, and the peer is told so.
+        if let Some(stamps) = stored {
+            let _ = push.answer.send(stamps);
+        }
+        self.perform(effects, ctx);
+    }
+
+    /// The mesh port is closed.
     fn finished(&mut self, _: &mut Context<Self>) {}
 }

@@ -133,7 +133,7 @@ mod tests {
                 default_region: "shanghai".to_owned(),
             };
             let change = operation(&self.replica.state().catalog, &context).unwrap();
-            self.replica.write(1, "root", change);
+            self.replica.write(1, "root", None, change);
             self.published
                 .snapshot
                 .store(Arc::new(self.replica.snapshot()));

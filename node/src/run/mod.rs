@@ -8,6 +8,7 @@
 mod actors;
 mod error;
 mod ports;
+mod stale;
 mod stop;
 
 use std::net::{SocketAddr, TcpListener};
@@ -17,15 +18,17 @@ use std::time::{Duration, Instant};
 
 use actix::Arbiter;
 use actix_web::dev::{Server, ServerHandle};
-use parking_lot::Mutex;
 use tokio::sync::watch;
 use weir_cluster::membership::{Membership, MembershipConfig, MembershipHandle};
 use weir_cluster::mesh::{self, MeshConfig, MeshHandle};
-use weir_cluster::replication::{ConfigSnapshot, Replica};
+use weir_cluster::replication::ConfigSnapshot;
 use weir_config::NodeId;
 
 use crate::admin::{self, AdminState, Readiness};
-use crate::config_actor::{ConfigHandle, ConfigParts, Published, SharedStore, ensure_admin_token};
+use crate::config_actor::{
+    ConfigHandle, ConfigOptions, ConfigParts, Published, SharedStore, ensure_admin_token,
+    open_replica,
+};
 use crate::settings::Settings;
 use crate::store::{DataDir, Store};
 use crate::{link, telemetry};
@@ -36,7 +39,7 @@ pub use error::StartError;
 /// Weir's version, for other nodes and for people.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The fact in the store that names its node.
-const OWNER: &str = "node";
+pub(crate) const OWNER: &str = "node";
 /// Time for the link's connections to close once they are told to.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 /// Time for the admin API and the mesh to end after a stop; what is left then is cut.
@@ -96,11 +99,12 @@ impl Node {
         let began = Instant::now();
         let id = node_id(&settings)?;
         let data_dir = DataDir::lock(&settings.node.data_dir)?;
-        let mut store = Store::open(&data_dir)?;
-        note_owner(&mut store, &id)?;
+        let retention = settings.history.retention();
         let ports = Ports::open(&settings)?;
+        let mut store = stale::open(&data_dir, &settings).await?;
+        note_owner(&mut store, &id)?;
 
-        let snapshot = Replica::new(id.clone(), store.load()?).snapshot();
+        let snapshot = open_replica(&id, retention, &store)?.snapshot();
         let (published, announcer) = published(snapshot);
         let routing = Routing::start(&published, &settings.link.base_domain).await?;
         let link = link::start(link::Config {
@@ -114,15 +118,12 @@ impl Node {
             let file = file.display();
             tracing::info!(%file, "this node begins a cluster: its admin token is in the file");
         }
-        let store: SharedStore = Arc::new(Mutex::new(store));
         let mesh = MeshHandle::start(MeshConfig {
             cluster: settings.node.cluster.clone(),
             node: id.clone(),
             mesh_addr: ports.mesh_address,
             version: VERSION.to_owned(),
         })?;
-        let server = mesh::server::server(mesh.clone(), published.snapshot.clone(), ports.mesh)?;
-        let mut servers = vec![serve("mesh", server)];
         let membership = Membership::start(
             MembershipConfig {
                 cluster: settings.node.cluster.clone(),
@@ -141,16 +142,20 @@ impl Node {
         announcer.send_replace(Some(membership.clone()));
 
         let config_thread = actors::arbiter()?;
-        let parts = ConfigParts {
-            node: id.clone(),
-            region: settings.node.region.clone(),
-            store: store.clone(),
-            published: published.clone(),
-            mesh: mesh.clone(),
-            cluster: membership.view(),
+        let (region, view) = (settings.node.region.clone(), membership.view());
+        let (mut parts, port) =
+            ConfigParts::new(id.clone(), region, store, published, mesh.clone(), view)?;
+        parts.options = ConfigOptions {
+            ack_timeout: Duration::from_millis(settings.mesh.ack_timeout_ms),
+            joins,
+            retention,
         };
-        let config = actors::start_config(&config_thread, parts);
-        let handle = ConfigHandle::new(published.snapshot.clone(), config.clone());
+        let store = parts.store.clone();
+        // Requests that came to the open port meanwhile wait in its queue.
+        let server = mesh::server::server(mesh.clone(), port, ports.mesh)?;
+        let mut servers = vec![serve("mesh", server)];
+        let config = actors::start_config(&config_thread, parts.clone());
+        let handle = ConfigHandle::new(&parts, config.clone());
 
         let cluster = membership.view();
         let mut state =
@@ -255,7 +260,8 @@ fn published(
         changed: Arc::new(watch::Sender::new(0)),
         announce: Arc::new(move |snapshot| {
             if let Some(membership) = membership.borrow().as_ref() {
-                membership.publish_config(&snapshot.buckets, snapshot.newest.as_ref());
+                let newest = snapshot.newest.as_ref();
+                membership.publish_config(&snapshot.buckets, &snapshot.newest_root, newest);
             }
         }),
     };

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use weir_config::history::Retention;
 
 mod catalogue;
 mod error;
@@ -30,6 +31,8 @@ pub struct Settings {
     pub admin: AdminSettings,
     #[serde(default)]
     pub mesh: MeshSettings,
+    #[serde(default)]
+    pub history: HistorySettings,
     #[serde(default)]
     pub tls: TlsSettings,
     #[serde(default)]
@@ -79,6 +82,20 @@ pub struct MeshSettings {
     /// Mesh addresses, `host:port`, of nodes to join. Empty: this node begins a cluster.
     pub seeds: Vec<String>,
     pub gossip_interval_ms: u64,
+    /// How long a change waits for as many other nodes to have it as it was asked with (`?ack=`).
+    pub ack_timeout_ms: u64,
+}
+
+/// How much history is kept; the same on every node.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HistorySettings {
+    /// Versions of an object, the newest included.
+    pub keep_versions: usize,
+    /// How long a version is kept after another took its place.
+    pub keep_days: u64,
+    /// How long a deleted object is remembered.
+    pub keep_deleted_days: u64,
 }
 
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -153,6 +170,19 @@ const fn loopback(port: u16) -> SocketAddr {
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), port)
 }
 
+// === impl HistorySettings ===
+
+impl HistorySettings {
+    pub fn retention(&self) -> Retention {
+        const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
+        Retention {
+            keep_versions: self.keep_versions,
+            keep_ms: self.keep_days.saturating_mul(DAY_MS),
+            tombstone_keep_ms: self.keep_deleted_days.saturating_mul(DAY_MS),
+        }
+    }
+}
+
 // === defaults ===
 
 impl Default for LinkSettings {
@@ -181,6 +211,17 @@ impl Default for MeshSettings {
             advertise: None,
             seeds: Vec::new(),
             gossip_interval_ms: 100,
+            ack_timeout_ms: 2_000,
+        }
+    }
+}
+
+impl Default for HistorySettings {
+    fn default() -> Self {
+        HistorySettings {
+            keep_versions: 100,
+            keep_days: 90,
+            keep_deleted_days: 30,
         }
     }
 }

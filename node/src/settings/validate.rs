@@ -33,6 +33,20 @@ pub(super) fn validate(
         "mesh.gossip_interval_ms",
         within(mesh.gossip_interval_ms, 10, 10_000),
     )?;
+    check(
+        "mesh.ack_timeout_ms",
+        within(mesh.ack_timeout_ms, 10, 60_000),
+    )?;
+    let history = &settings.history;
+    check(
+        "history.keep_versions",
+        within(history.keep_versions as u64, 1, 10_000),
+    )?;
+    check("history.keep_days", within(history.keep_days, 1, 3_650))?;
+    check(
+        "history.keep_deleted_days",
+        within(history.keep_deleted_days, 1, 3_650),
+    )?;
     for (key, value, least, most) in limits(settings) {
         check(key, within(value, least, most))?;
     }

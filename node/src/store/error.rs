@@ -31,6 +31,8 @@ pub enum StoreError {
     },
     #[error("the store {} takes no writes ({why}): nothing of the change was kept; free disk space or mend the disk", file.display())]
     Unwritable { file: PathBuf, why: String },
+    #[error("the store was not copied to {} ({why}): nothing is left there; name another file or free disk space", file.display())]
+    Backup { file: PathBuf, why: String },
 }
 
 // === impl StoreError ===

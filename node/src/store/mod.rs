@@ -1,33 +1,53 @@
-//! What a node knows of the configuration, on its own disk: one SQLite file, `<data_dir>/weir.db`.
+//! What a node knows of the configuration, on its own disk: one SQLite file, `<data_dir>/weir.db`, with every
+//! retained version of every object.
 //!
 //! Write-ahead log and `synchronous=FULL`: what [`Store::persist`] has answered survives a power cut.
-//! The store is local to the node; nodes agree by replication, not through it.
+//! The store is local to the node; nodes agree by replication, not through it. One connection writes, others
+//! ([`StoreReader`]) read beside it without waiting for it.
 
 mod data_dir;
 mod error;
+mod history;
+#[cfg(test)]
+mod power_cut_tests;
+mod reader;
+#[cfg(test)]
+mod reader_tests;
+mod row;
 mod schema;
+#[cfg(test)]
+mod schema_tests;
 #[cfg(test)]
 mod tests;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, params};
-use weir_config::{Kind, Object, ObjectKey, Record};
+use rusqlite::{Connection, Row, params};
+use weir_cluster::replication::{StoredVersion, VersionName};
+use weir_config::Record;
 
 pub use data_dir::DataDir;
 pub use error::StoreError;
+pub use history::{
+    Action, HISTORY_MAX_ENTRIES, HistoryEntry, HistoryPage, HistoryQuery, Verdict, VersionInfo,
+};
+pub use reader::{Past, StoreReader};
+use row::RowError;
 
-const FILE: &str = "weir.db";
-/// How long a write waits for a reader of the same file, such as a backup.
+/// The store's file in the data directory; its `-wal` and `-shm` files lie beside it.
+pub const STORE_FILE: &str = "weir.db";
+/// How long a write waits for another of the same file, such as a repair by hand.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How large the write-ahead log stays once its content is in the file.
+const WAL_KEPT_BYTES: u32 = 16 * 1024 * 1024;
 
 /// The open store. One writer: the ConfigActor.
 #[derive(Debug)]
 pub struct Store {
     connection: Connection,
     file: PathBuf,
-    failed_writes: u64,
 }
 
 // === impl Store ===
@@ -35,82 +55,95 @@ pub struct Store {
 impl Store {
     /// Opens the store of a locked data directory, makes it where there is none, and checks it whole.
     pub fn open(dir: &DataDir) -> Result<Self, StoreError> {
-        let file = dir.path().join(FILE);
-        let mut connection =
-            Connection::open(&file).map_err(|error| StoreError::opening(&file, &error))?;
-        prepare(&connection).map_err(|error| StoreError::opening(&file, &error))?;
-        let verdict = check(&connection).map_err(|error| StoreError::opening(&file, &error))?;
+        Store::open_file(&dir.path().join(STORE_FILE))
+    }
+
+    /// Opens a file that no running node has, such as a backup.
+    pub fn open_file(file: &Path) -> Result<Self, StoreError> {
+        let opening = |error: rusqlite::Error| StoreError::opening(file, &error);
+        let mut connection = Connection::open(file).map_err(opening)?;
+        prepare(&connection).map_err(opening)?;
+        let verdict = check(&connection).map_err(opening)?;
         if verdict != "ok" {
-            return Err(StoreError::Broken { file, why: verdict });
+            return Err(StoreError::Broken {
+                file: file.to_owned(),
+                why: verdict,
+            });
         }
-        schema::migrate(&mut connection, &file)?;
+        schema::migrate(&mut connection, file)?;
         Ok(Store {
             connection,
-            file,
-            failed_writes: 0,
+            file: file.to_owned(),
         })
     }
 
-    /// Every record, tombstones included.
+    /// Reads this store beside its one writer.
+    pub fn reader(&self) -> Result<StoreReader, StoreError> {
+        StoreReader::open(&self.file)
+    }
+
+    /// The newest version of every object, tombstones included.
     pub fn load(&self) -> Result<Vec<Record>, StoreError> {
-        let opening = |error: rusqlite::Error| StoreError::opening(&self.file, &error);
-        let mut statement = self
-            .connection
-            .prepare("SELECT kind, id, stamp, author, object_json FROM records")
-            .map_err(opening)?;
-        let mut rows = statement.query([]).map_err(opening)?;
-        let mut records = Vec::new();
-        while let Some(row) = rows.next().map_err(opening)? {
-            let row = Row {
-                kind: row.get(0).map_err(opening)?,
-                id: row.get(1).map_err(opening)?,
-                stamp: row.get(2).map_err(opening)?,
-                author: row.get(3).map_err(opening)?,
-                object: row.get(4).map_err(opening)?,
-            };
-            let name = format!("{}/{}", row.kind, row.id);
-            records.push(row.record().ok_or_else(|| StoreError::Broken {
-                file: self.file.clone(),
-                why: format!("its record of {name} cannot be read"),
-            })?);
-        }
-        Ok(records)
+        let sql = format!(
+            "SELECT {} FROM (SELECT kind, id, max(stamp) AS stamp FROM versions GROUP BY kind, id) AS newest
+             JOIN versions AS v USING (kind, id, stamp)",
+            row::RECORD
+        );
+        self.all(&sql, row::record)
     }
 
-    /// Keeps all records or none; when this returns they are on the disk. A record older than the one
-    /// kept of the same object is passed over.
-    pub fn persist(&mut self, records: &[Record]) -> Result<(), StoreError> {
-        self.write(records).map_err(|error| {
-            self.failed_writes += 1;
-            StoreError::writing(&self.file, &error)
-        })
+    /// Every version, the newest ones too, without its document.
+    pub fn names(&self) -> Result<Vec<StoredVersion>, StoreError> {
+        let sql = format!("SELECT {} FROM versions AS v", row::NAME);
+        self.all(&sql, row::name)
     }
 
-    /// How many times [`Store::persist`] failed since the store was opened.
-    pub fn failed_writes(&self) -> u64 {
-        self.failed_writes
+    /// These versions, without those that are not here.
+    pub fn versions(&self, wanted: &[VersionName]) -> Result<Vec<Record>, StoreError> {
+        row::versions(&self.connection, wanted).map_err(|error| error.of(&self.file))
     }
 
-    fn write(&mut self, records: &[Record]) -> rusqlite::Result<()> {
+    fn all<T>(
+        &self,
+        sql: &str,
+        read: impl Fn(&Row<'_>) -> Result<T, RowError>,
+    ) -> Result<Vec<T>, StoreError> {
+        let reading = || -> Result<Vec<T>, RowError> {
+            let mut statement = self.connection.prepare_cached(sql)?;
+            let rows = statement.query_and_then([], |row| read(row))?;
+            rows.collect()
+        };
+        reading().map_err(|error| error.of(&self.file))
+    }
+
+    /// Adds these versions and takes those out, all or nothing; when this returns, it is on the disk. A
+    /// version that is there already is passed over. `now_ms` is noted as the time they were seen.
+    pub fn persist(
+        &mut self,
+        records: &[Record],
+        pruned: &[VersionName],
+        now_ms: u64,
+    ) -> Result<(), StoreError> {
+        self.write(records, pruned, now_ms)
+            .map_err(|error| StoreError::writing(&self.file, &error))
+    }
+
+    fn write(
+        &mut self,
+        records: &[Record],
+        pruned: &[VersionName],
+        now_ms: u64,
+    ) -> rusqlite::Result<()> {
         let transaction = self.connection.transaction()?;
         {
-            let mut statement = transaction.prepare_cached(
-                "INSERT INTO records (kind, id, stamp, author, object_json) VALUES (?1, ?2, ?3, ?4, ?5)
-                 ON CONFLICT (kind, id) DO UPDATE SET
-                   stamp = excluded.stamp, author = excluded.author, object_json = excluded.object_json
-                 WHERE excluded.stamp > records.stamp",
-            )?;
+            let mut insert = transaction.prepare_cached(row::INSERT)?;
             for record in records {
-                let to_sql = |error| rusqlite::Error::ToSqlConversionFailure(Box::new(error));
-                let object = record.object.as_ref().map(serde_json::to_string);
-                let object = object.transpose().map_err(to_sql)?;
-                statement.execute(params![
-                    record.key.kind.as_str(),
-                    record.key.id,
-                    record.stamp.to_string(),
-                    record.author,
-                    object,
-                ])?;
+                row::insert(&mut insert, record, now_ms)?;
+            }
+            let sql = "DELETE FROM versions WHERE kind = ?1 AND id = ?2 AND stamp = ?3";
+            let mut delete = transaction.prepare_cached(sql)?;
+            for (key, stamp) in pruned {
+                delete.execute(params![key.kind.as_str(), key.id, stamp.to_string()])?;
             }
         }
         transaction.commit()
@@ -121,7 +154,7 @@ impl Store {
         let opening = |error: rusqlite::Error| StoreError::opening(&self.file, &error);
         let mut statement = self
             .connection
-            .prepare("SELECT value FROM meta WHERE key = ?1")
+            .prepare_cached("SELECT value FROM meta WHERE key = ?1")
             .map_err(opening)?;
         let mut rows = statement.query([key]).map_err(opening)?;
         let row = rows.next().map_err(opening)?;
@@ -137,11 +170,25 @@ impl Store {
             .map_err(|error| StoreError::writing(&self.file, &error))
     }
 
-    /// Refuses writes as a full disk does, until told otherwise.
+    /// Refuses writes as a disk gone read-only does, until told otherwise.
     #[cfg(test)]
     pub(crate) fn refuse_writes(&self, refuse: bool) {
         self.connection
             .pragma_update(None, "query_only", refuse)
+            .unwrap();
+    }
+
+    /// Leaves room for so many pages more than there are, as a disk that is nearly full does; `None`: as
+    /// many as it takes.
+    #[cfg(test)]
+    pub(crate) fn leave_pages(&self, free: Option<i64>) {
+        let pages: i64 = self
+            .connection
+            .pragma_query_value(None, "page_count", |row| row.get(0))
+            .unwrap();
+        let most = free.map_or(i64::from(u32::MAX) - 1, |free| pages + free);
+        self.connection
+            .pragma_update(None, "max_page_count", most)
             .unwrap();
     }
 }
@@ -149,39 +196,12 @@ impl Store {
 fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
+    // What a large change made of the write-ahead log is given back at the next checkpoint.
+    connection.pragma_update(None, "journal_size_limit", WAL_KEPT_BYTES)?;
     connection.pragma_update(None, "synchronous", "FULL")
 }
 
 /// `ok`, or the first thing that is wrong.
 fn check(connection: &Connection) -> rusqlite::Result<String> {
     connection.pragma_query_value(None, "quick_check", |row| row.get(0))
-}
-
-struct Row {
-    kind: String,
-    id: String,
-    stamp: String,
-    author: String,
-    object: Option<String>,
-}
-
-// === impl Row ===
-
-impl Row {
-    /// `None` where a column is not what its name says.
-    fn record(self) -> Option<Record> {
-        let kind = Kind::ALL
-            .into_iter()
-            .find(|kind| kind.as_str() == self.kind)?;
-        let object: Option<Object> = match self.object {
-            Some(json) => Some(serde_json::from_str(&json).ok()?),
-            None => None,
-        };
-        Some(Record {
-            key: ObjectKey::new(kind, self.id),
-            stamp: self.stamp.parse().ok()?,
-            author: self.author,
-            object,
-        })
-    }
 }

@@ -21,6 +21,44 @@ const MIGRATIONS: &[&str] = &[
         key   TEXT PRIMARY KEY NOT NULL,
         value TEXT NOT NULL
      ) STRICT, WITHOUT ROWID;",
+    // 2: every retained version instead of the newest alone. The document stands last, so that whoever reads
+    // names does not read it. What a version of schema 1 came from, and what was before it, is not known.
+    "CREATE TABLE versions (
+        stamp      TEXT NOT NULL,
+        kind       TEXT NOT NULL,
+        id         TEXT NOT NULL,
+        author     TEXT NOT NULL,
+        request    TEXT,
+        based_on   TEXT,
+        seen_at_ms INTEGER NOT NULL,
+        node       TEXT GENERATED ALWAYS AS (substr(stamp, 18)) VIRTUAL,
+        object     TEXT,
+        UNIQUE (kind, id, stamp)
+     ) STRICT;
+     CREATE INDEX versions_by_stamp ON versions (stamp);
+     CREATE INDEX versions_by_author ON versions (author, stamp);
+     CREATE INDEX versions_by_node ON versions (node, stamp);
+     INSERT INTO versions (stamp, kind, id, author, seen_at_ms, object)
+        SELECT stamp, kind, id, author,
+               (instr('123456789abcdef', substr(stamp, 1, 1)) << 44)
+             | (instr('123456789abcdef', substr(stamp, 2, 1)) << 40)
+             | (instr('123456789abcdef', substr(stamp, 3, 1)) << 36)
+             | (instr('123456789abcdef', substr(stamp, 4, 1)) << 32)
+             | (instr('123456789abcdef', substr(stamp, 5, 1)) << 28)
+             | (instr('123456789abcdef', substr(stamp, 6, 1)) << 24)
+             | (instr('123456789abcdef', substr(stamp, 7, 1)) << 20)
+             | (instr('123456789abcdef', substr(stamp, 8, 1)) << 16)
+             | (instr('123456789abcdef', substr(stamp, 9, 1)) << 12)
+             | (instr('123456789abcdef', substr(stamp, 10, 1)) << 8)
+             | (instr('123456789abcdef', substr(stamp, 11, 1)) << 4)
+             | instr('123456789abcdef', substr(stamp, 12, 1)),
+               object_json
+        FROM records ORDER BY stamp;
+     INSERT INTO meta (key, value)
+        SELECT 'history_since_ms', max(seen_at_ms) FROM versions HAVING count(*) > 0;
+     INSERT INTO meta (key, value)
+        SELECT 'caught_up', 'true' WHERE EXISTS (SELECT 1 FROM versions);
+     DROP TABLE records;",
 ];
 
 /// Brings the store to this version's schema.

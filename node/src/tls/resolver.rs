@@ -97,6 +97,7 @@ mod tests {
             link: LinkSettings::default(),
             admin: AdminSettings::default(),
             mesh: MeshSettings::default(),
+            history: HistorySettings::default(),
             tls: TlsSettings {
                 certificates,
                 origin_ca_file: None,

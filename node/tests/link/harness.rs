@@ -66,6 +66,7 @@ pub fn settings(data_dir: &std::path::Path, limits: Limits) -> Settings {
         },
         admin: AdminSettings::default(),
         mesh: MeshSettings::default(),
+        history: HistorySettings::default(),
         tls: TlsSettings::default(),
         limits,
         log: LogSettings::default(),
@@ -119,7 +120,9 @@ fn catalog(origin: SocketAddr, plan: &Plan) -> Catalog {
                 counter: counter as u16,
                 node: node(),
             },
+            based_on: None,
             author: "test".to_owned(),
+            request: None,
             object: Some(object),
         });
     }

@@ -64,6 +64,23 @@ pub(super) fn apply(
     Ok(patched)
 }
 
+/// Checks all of a business that a patch could set, as if it were one.
+pub(super) fn check(catalog: &Catalog, business: &Business) -> Result<(), Refusal> {
+    let mut patch = serde_json::to_value(business).unwrap_or_default();
+    if let Value::Object(fields) = &mut patch {
+        fields.retain(|name, _| !READ_ONLY.contains(&name.as_str()));
+    }
+    let checked = apply(catalog, business, &patch)?;
+    let attached = checked.attached_domains.len() == business.attached_domains.len();
+    if attached {
+        return Ok(());
+    }
+    Err(Refusal::invalid(
+        "attached_domains",
+        "A rule names a domain that is not attached: list it here too.",
+    ))
+}
+
 fn patch_access(
     catalog: &Catalog,
     business: &mut Business,

@@ -123,10 +123,16 @@ async fn a_mini_program_bound_elsewhere_is_refused() {
 #[actix_web::test]
 async fn a_dry_run_of_one_key_access_attaches_nothing() {
     let admin = Admin::with_a_gateway().await;
-    admin
+    let plan = admin
         .post(&format!("{ONE_KEY}?dry_run=true"), json!({"appid": APPID}))
         .await
-        .expect(201);
+        .expect(200);
+    let of = |i: usize| {
+        let change = &plan.body["changes"][i];
+        format!("{} {}", change["action"], change["object"])
+    };
+    assert_eq!(of(0), r#""change" "space/acme""#, "it is authorised");
+    assert_eq!(of(1), format!("\"create\" \"business/{APPID}\""));
     admin
         .get(&format!("/admin/v1/businesses/{APPID}"))
         .await

@@ -1,14 +1,14 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::Arbiter;
-use parking_lot::Mutex;
-use tempfile::TempDir;
 use tokio::sync::watch;
 use weir_cluster::membership::ClusterView;
 use weir_cluster::mesh::{MeshConfig, MeshHandle};
 use weir_cluster::replication::ConfigSnapshot;
+use weir_config::Record;
 
-use crate::config_actor::{ConfigActor, ConfigHandle, ConfigParts, Published};
+use crate::config_actor::{ConfigActor, ConfigHandle, ConfigParts, Published, now_ms};
 use crate::settings::Settings;
 use crate::store::{DataDir, Store};
 use crate::supervise::supervise;
@@ -16,14 +16,19 @@ use crate::supervise::supervise;
 /// The real ConfigActor on a real disk, with nobody else in the cluster.
 pub struct TestConfig {
     pub handle: ConfigHandle,
-    _dir: TempDir,
+    _dir: DataDir,
 }
 
 impl TestConfig {
-    pub fn begin(settings: &Settings, cluster: watch::Receiver<Arc<ClusterView>>) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(&DataDir::lock(dir.path()).unwrap()).unwrap();
-        let snapshot = ConfigSnapshot::default().shared();
+    /// Begins on the settings' data directory, with these versions in its store.
+    pub fn begin(
+        settings: &Settings,
+        cluster: watch::Receiver<Arc<ClusterView>>,
+        records: &[Record],
+    ) -> Self {
+        let dir = DataDir::lock(&settings.node.data_dir).unwrap();
+        let mut store = Store::open(&dir).unwrap();
+        store.persist(records, &[], now_ms()).unwrap();
         let node: weir_config::NodeId = settings.node.id.parse().unwrap();
         let mesh = MeshHandle::start(MeshConfig {
             cluster: "test".to_owned(),
@@ -31,22 +36,20 @@ impl TestConfig {
             mesh_addr: "127.0.0.1:1".parse().unwrap(),
             version: "0".to_owned(),
         });
-        let parts = ConfigParts {
-            node,
-            region: settings.node.region.clone(),
-            store: Arc::new(Mutex::new(store)),
-            published: Published {
-                snapshot: snapshot.clone(),
-                changed: Arc::new(watch::Sender::new(0)),
-                announce: Arc::new(|_| {}),
-            },
-            mesh: mesh.unwrap(),
-            cluster,
+        let published = Published {
+            snapshot: ConfigSnapshot::default().shared(),
+            changed: Arc::new(watch::Sender::new(0)),
+            announce: Arc::new(|_| {}),
         };
-        let make = move || ConfigActor::new(&parts);
+        let region = settings.node.region.clone();
+        let made = ConfigParts::new(node, region, store, published, mesh.unwrap(), cluster);
+        let (mut parts, _) = made.unwrap();
+        parts.options.ack_timeout = Duration::from_millis(settings.mesh.ack_timeout_ms);
+        let made_from = parts.clone();
+        let make = move || ConfigActor::new(&made_from);
         let actor = supervise(&Arbiter::current(), "config", make);
         TestConfig {
-            handle: ConfigHandle::new(snapshot, actor),
+            handle: ConfigHandle::new(&parts, actor),
             _dir: dir,
         }
     }

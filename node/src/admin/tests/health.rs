@@ -61,7 +61,7 @@ async fn a_node_that_joins_is_ready_without_peers_when_it_holds_configuration() 
     let admin = Admin::with_settings(JOINS).await;
     admin.state.readiness.link_is_up();
     admin
-        .put("/admin/v1/spaces/acme", serde_json::json!({}))
+        .put("/admin/v1/spaces/acme?ack=local", serde_json::json!({}))
         .await
         .expect(201);
     admin.get("/readyz").await.expect(200);
@@ -112,7 +112,7 @@ async fn the_cluster_is_shown_with_whether_its_nodes_agree() {
     assert_eq!(body["nodes"][1]["addresses"]["mesh"], "127.0.0.1:7002");
 
     admin
-        .put("/admin/v1/spaces/acme", serde_json::json!({}))
+        .put("/admin/v1/spaces/acme?ack=local", serde_json::json!({}))
         .await
         .expect(201);
     let body = admin.get("/admin/v1/cluster").await.expect(200).body;

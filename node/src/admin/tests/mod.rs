@@ -1,10 +1,15 @@
 //! The admin API as a caller meets it: requests in, answers out.
 
+mod acknowledgement;
+mod apply;
 mod attach;
+mod backup;
 mod config;
 mod document;
 mod health;
+mod history;
 mod refusals;
+mod retries;
 mod served;
 mod tokens;
 mod writes;
@@ -15,14 +20,16 @@ use actix_web::body::to_bytes;
 use actix_web::http::header::HeaderMap;
 use actix_web::middleware::from_fn;
 use actix_web::test::{TestRequest, init_service, try_call_service};
+use actix_web::web::Bytes;
 use actix_web::{App, web};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use tempfile::TempDir;
 use tokio::sync::watch;
 use weir_cluster::ledger::Meter;
 use weir_cluster::membership::ClusterView;
 use weir_config::access::AccessTable;
-use weir_config::operation;
+use weir_config::{Record, operation};
 
 use super::AdminState;
 use super::routes::{catch, configure};
@@ -33,11 +40,14 @@ use config::TestConfig;
 pub const TOKEN: &str = "the-token-of-the-tests";
 pub const APPID: &str = "wx0123456789abcdef";
 
+const SETTINGS: &str = "[node]\nid = \"n1\"\nregion = \"shanghai\"\n";
+
 /// A node's admin API without the node.
 pub struct Admin {
     pub state: AdminState,
     pub cluster: watch::Sender<Arc<ClusterView>>,
     _config: TestConfig,
+    _dir: TempDir,
 }
 
 /// What came back.
@@ -47,22 +57,35 @@ pub struct Answer {
     /// `Null` where the body is not JSON.
     pub body: Value,
     pub text: String,
+    pub bytes: Bytes,
 }
 
 impl Admin {
     pub async fn begin() -> Self {
-        Admin::with_settings("[node]\nid = \"n1\"\nregion = \"shanghai\"\n").await
+        Admin::with_settings(SETTINGS).await
     }
 
     pub async fn with_settings(toml: &str) -> Self {
-        let settings = settings(toml);
+        Admin::of(settings(toml), &[]).await
+    }
+
+    /// With these versions in the store, as they would have come from other nodes.
+    pub async fn with_records(records: &[Record]) -> Self {
+        Admin::of(settings(SETTINGS), records).await
+    }
+
+    async fn of(mut settings: Settings, records: &[Record]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        settings.node.data_dir = dir.path().to_owned();
+        // Nobody answers in these tests; waiting long for it shows nothing more.
+        settings.mesh.ack_timeout_ms = 50;
         let node: weir_config::NodeId = settings.node.id.parse().unwrap();
         let view = ClusterView {
             me: node.clone(),
             nodes: Vec::new(),
         };
         let (cluster, watched) = watch::channel(Arc::new(view));
-        let config = TestConfig::begin(&settings, watched.clone());
+        let config = TestConfig::begin(&settings, watched.clone(), records);
         let handle = config.handle.clone();
         let digest = hex::encode(Sha256::digest(TOKEN));
         let made = handle.apply("system", move |_, context| {
@@ -75,6 +98,7 @@ impl Admin {
             state: AdminState::new(handle, watched, Arc::new(settings), routing, node),
             cluster,
             _config: config,
+            _dir: dir,
         }
     }
 
@@ -103,6 +127,7 @@ impl Admin {
             headers,
             body: serde_json::from_slice(&body).unwrap_or_default(),
             text: String::from_utf8_lossy(&body).into_owned(),
+            bytes: body,
         }
     }
 

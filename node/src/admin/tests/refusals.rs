@@ -76,7 +76,7 @@ async fn a_body_over_one_mebibyte_is_refused() {
 async fn an_unknown_path_is_a_problem_document_inside_and_outside_the_api() {
     let admin = Admin::begin().await;
     for path in [
-        "/admin/v1/history",
+        "/admin/v1/histories",
         "/admin/v1/businesses/x/y/z",
         "/",
         "/admin/v2/spaces",

@@ -73,27 +73,39 @@ async fn if_match_any_asks_that_the_object_exists() {
 }
 
 #[actix_web::test]
-async fn a_dry_run_answers_what_would_be_and_changes_nothing() {
+async fn a_dry_run_answers_what_would_change_and_changes_nothing() {
     let admin = Admin::begin().await;
-    let answer = admin
-        .put(
-            "/admin/v1/spaces/acme?dry_run=true",
-            json!({"name": "Acme"}),
-        )
+    let path = "/admin/v1/spaces/acme";
+    let dry_run = format!("{path}?dry_run=true");
+    let plan = admin
+        .put(&dry_run, json!({"name": "Acme"}))
         .await
-        .expect(201);
-    assert_eq!(
-        (&answer.body["name"], answer.header("x-weir-changed")),
-        (&json!("Acme"), "true")
+        .expect(200);
+    assert_eq!(plan.body["dry_run"], true);
+    let change = &plan.body["changes"][0];
+    assert_eq!(change["object"], "space/acme");
+    assert_eq!(change["action"], "create");
+    assert_eq!(change["before_version"], json!(null));
+    assert!(
+        plan.text.contains(r#"{"path":"name","after":"Acme"}"#),
+        "{}",
+        plan.text
     );
     assert_eq!(
-        (answer.header("etag"), answer.header("x-wx-conf-version")),
+        (plan.header("etag"), plan.header("x-wx-conf-version")),
         ("", "")
     );
-    admin
-        .get("/admin/v1/spaces/acme")
-        .await
-        .expect_problem(404, "not_found");
+    admin.get(path).await.expect_problem(404, "not_found");
+
+    let there = admin.put(path, json!({"name": "Acme"})).await.expect(201);
+    let plan = admin.put(&dry_run, json!({"name": "B"})).await.expect(200);
+    assert_eq!(
+        plan.body["changes"],
+        json!([{"object": "space/acme", "action": "change", "before_version": there.body["version"],
+                "diff": [{"path": "name", "before": "Acme", "after": "B"}]}])
+    );
+    let plan = admin.put(&dry_run, json!({"name": "Acme"})).await;
+    assert_eq!(plan.expect(200).body["changes"], json!([]));
 }
 
 #[actix_web::test]

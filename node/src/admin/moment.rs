@@ -1,0 +1,54 @@
+//! Moments in text: RFC 3339, in UTC, to the millisecond.
+
+use time::format_description::well_known::Rfc3339;
+use time::{OffsetDateTime, UtcOffset};
+
+/// A moment as it is answered, `2026-01-31T08:30:00.125Z`.
+pub fn text(ms: u64) -> String {
+    let nanos = i128::from(ms) * 1_000_000;
+    let moment = OffsetDateTime::from_unix_timestamp_nanos(nanos).ok();
+    moment
+        .and_then(|moment| moment.format(&Rfc3339).ok())
+        // Beyond the year 9999, which no clock that is taken from shows.
+        .unwrap_or_else(|| format!("{ms} ms"))
+}
+
+/// A moment as it was asked for, milliseconds since 1970-01-01 UTC; `None` where it is none, or before 1970.
+pub fn parse(text: &str) -> Option<u64> {
+    // In a query, a `+` that was not percent-encoded has become a space.
+    let text = text.trim().replace(' ', "+");
+    let moment = OffsetDateTime::parse(&text, &Rfc3339).ok()?;
+    let nanos = moment.to_offset(UtcOffset::UTC).unix_timestamp_nanos();
+    u64::try_from(nanos / 1_000_000).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_survives_its_text_form() {
+        for ms in [0, 1_767_225_600_125, 1_767_225_600_000] {
+            assert_eq!(parse(&text(ms)), Some(ms), "{}", text(ms));
+        }
+        assert_eq!(text(1_767_225_600_125), "2026-01-01T00:00:00.125Z");
+    }
+
+    #[test]
+    fn a_moment_may_be_told_in_any_offset() {
+        let there = parse("2026-01-01T08:00:00+08:00");
+        assert_eq!(there, Some(1_767_225_600_000));
+        assert_eq!(
+            parse("2026-01-01T08:00:00 08:00"),
+            there,
+            "a `+` of a query"
+        );
+    }
+
+    #[test]
+    fn what_is_no_moment_is_none() {
+        for wrong in ["", "yesterday", "2026-01-01", "1960-01-01T00:00:00Z"] {
+            assert_eq!(parse(wrong), None, "{wrong}");
+        }
+    }
+}
