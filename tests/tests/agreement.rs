@@ -176,3 +176,27 @@ async fn sigterm_lets_the_call_under_way_finish_and_leaves_with_zero() {
         );
     }
 }
+
+#[tokio::test]
+async fn nodes_started_again_without_seeds_remember_each_other_and_are_no_clusters_of_one() {
+    let mut cluster = Cluster::start(3).await;
+    for node in &mut cluster.nodes {
+        node.kill().await;
+    }
+    for node in &mut cluster.nodes[..2] {
+        node.configure(&[]);
+    }
+    cluster.nodes[0].start();
+    cluster.nodes[0].ready().await;
+    let body = json!({ "name": "taken by one node alone" });
+    let admin = cluster.admin(0);
+    let answer = admin.call(Method::PUT, "/spaces/alone", Some(&body)).await;
+    assert_eq!(answer.status, 202, "{}", answer.text());
+    assert_eq!(answer.header("x-weir-ack-nodes"), "1");
+
+    cluster.nodes[1].start();
+    cluster.nodes[1].ready().await;
+    cluster.agree_among(&[0, 1]).await;
+    let space = cluster.admin(1).get("/spaces/alone").await;
+    assert_eq!(space["name"], "taken by one node alone");
+}

@@ -14,6 +14,7 @@ mod conflicts;
 mod first_start;
 mod handle;
 mod health;
+mod members;
 mod opening;
 mod options;
 mod parts;
@@ -37,11 +38,13 @@ use weir_cluster::replication::{Effect, Event};
 use weir_config::NodeId;
 
 use crate::published::{Changed, changes};
+use members::{MEMBERS, Members};
 use pushes::Outbox;
 
 pub use first_start::{ADMIN_TOKEN_FILE, FirstStartError, ensure_admin_token};
 pub use handle::ConfigHandle;
 pub use health::ConfigHealth;
+pub use members::remembered_members;
 pub use opening::open_replica;
 pub use options::{Ack, Applied, ParseAckError, WriteOptions};
 pub use parts::{ConfigOptions, ConfigParts, Pushes};
@@ -66,6 +69,7 @@ pub struct ConfigActor {
     pushes: Pushes,
     /// Peers whose digest the replica has, and what waits to be pushed to each.
     peers: BTreeMap<NodeId, Outbox>,
+    members: Members,
     /// Why a node was last flagged.
     flagged: BTreeMap<NodeId, String>,
     health: ConfigHealth,
@@ -91,6 +95,7 @@ impl ConfigActor {
             cluster: parts.cluster.clone(),
             pushes: parts.pushes.clone(),
             peers: BTreeMap::new(),
+            members: Members::default(),
             flagged: BTreeMap::new(),
             health: parts.health.clone(),
         }
@@ -99,6 +104,9 @@ impl ConfigActor {
     /// Shows the replica what every live peer has, and which peers are gone.
     fn look_at_peers(&mut self, ctx: &mut Context<Self>) {
         let view = self.cluster.borrow().clone();
+        if let Some(members) = self.members.changed(&view) {
+            self.writer.note(MEMBERS, &members);
+        }
         let exchanging = |id: &NodeId| {
             view.live_peers()
                 .any(|peer| peer.id == *id && !peer.leaving)

@@ -236,7 +236,8 @@ impl Writer {
         (self.published.announce)(&snapshot);
     }
 
-    fn note(&mut self, fact: &str, value: &str) {
+    /// Keeps a fact about this node.
+    pub(super) fn note(&mut self, fact: &str, value: &str) {
         match self.store.lock().set_fact(fact, value) {
             Ok(()) => self.health.store_is_writable(),
             Err(error) => self.health.store_is_unwritable(&error),

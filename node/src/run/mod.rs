@@ -27,7 +27,7 @@ use weir_config::NodeId;
 use crate::admin::{self, AdminState, Readiness};
 use crate::config_actor::{
     ConfigHandle, ConfigOptions, ConfigParts, Published, SharedStore, ensure_admin_token,
-    open_replica,
+    open_replica, remembered_members,
 };
 use crate::settings::Settings;
 use crate::store::{DataDir, Store};
@@ -113,11 +113,14 @@ impl Node {
             routing: routing.table.clone(),
         })?;
 
-        let joins = !settings.mesh.seeds.is_empty();
-        if let Some(file) = ensure_admin_token(&mut store, data_dir.path(), &id, joins)? {
+        let follows = !settings.mesh.seeds.is_empty();
+        if let Some(file) = ensure_admin_token(&mut store, data_dir.path(), &id, follows)? {
             let file = file.display();
             tracing::info!(%file, "this node begins a cluster: its admin token is in the file");
         }
+        let mut seeds = settings.mesh.seeds.clone();
+        seeds.extend(remembered_members(&store)?);
+        let joins = !seeds.is_empty();
         let mesh = MeshHandle::start(MeshConfig {
             cluster: settings.node.cluster.clone(),
             node: id.clone(),
@@ -131,7 +134,7 @@ impl Node {
                 region: settings.node.region.clone(),
                 version: VERSION.to_owned(),
                 mesh_addr: ports.mesh_address,
-                seeds: settings.mesh.seeds.clone(),
+                seeds,
                 gossip_interval: Duration::from_millis(settings.mesh.gossip_interval_ms),
                 admin: Some(ports.admin_address),
                 link_http: Some(link.http),
