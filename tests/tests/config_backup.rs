@@ -4,12 +4,11 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use http::Method;
 use serde_json::{Value, json};
 use weir_tests::process::weir_command;
-use weir_tests::{Admin, Cluster, Random};
+use weir_tests::{Admin, Cluster, Random, wait_until};
 
 /// Writes mini programs one after the other; those that a node has taken, in order.
 async fn write(admin: Admin, stop: Arc<AtomicBool>) -> Vec<String> {
@@ -65,9 +64,14 @@ async fn a_backup_taken_while_changes_are_made_opens_and_holds_all_that_was_take
     let stop = Arc::new(AtomicBool::new(false));
     let writer = tokio::spawn(write(cluster.admin(0), stop.clone()));
     let mut held = Vec::new();
+    let mut last = 0;
     for i in 0..3 {
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        let before = programs(&cluster, 0).await;
+        let (before, _) = wait_until("changes go on between copies", async || {
+            let now = programs(&cluster, 0).await;
+            (now > last).then_some(now)
+        })
+        .await;
+        last = before;
         let file = cluster.dir().join(format!("copy-{i}.db"));
         let (done, said) = weir(&cluster, &["backup", "--out", text(&file)]);
         assert!(done, "{said}");
