@@ -10,7 +10,7 @@ const PLENTY: u64 = 1 << 60;
 fn meter(c: &mut Criterion) {
     let full = || {
         let meter = Meter::new();
-        meter.mint_bytes(PLENTY, PLENTY);
+        meter.grant_bytes(PLENTY);
         meter.lift_request_limit();
         meter
     };
@@ -28,7 +28,7 @@ fn meter(c: &mut Criterion) {
     let limited = full();
     c.bench_function("meter: admit with a limit on requests", |b| {
         b.iter(|| {
-            limited.mint_requests(1, 10);
+            limited.grant_requests(1);
             limited.admit(black_box(600)).is_ok()
         });
     });

@@ -1,5 +1,7 @@
 //! What the benches measure on: configurations of a given size.
 
+pub mod quota_sim;
+
 use weir_config::object::{
     Access, AttachedDomain, Business, BusinessType, EnvVersion, Gateway, Gray, Overflow, Package,
     UrlRule,

@@ -5,6 +5,7 @@
 //! sockets round them.
 #![forbid(unsafe_code)]
 
+pub mod codec;
 pub mod ledger;
 pub mod membership;
 pub mod mesh;
