@@ -9,4 +9,5 @@ pub mod codec;
 pub mod ledger;
 pub mod membership;
 pub mod mesh;
+pub mod plan;
 pub mod replication;

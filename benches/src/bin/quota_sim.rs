@@ -83,15 +83,19 @@ fn print_row(scenario: &Scenario, scheme: Scheme, runs: &[Figures]) {
         let middle = mean(|f| f.rebalance_ms.map_or(0.0, |(_, middle)| middle));
         format!("{middle:.0} / {worst:.0}")
     });
+    let jain = match least(|f| f.jain) {
+        jain if jain.is_finite() => format!("{jain:.3}"),
+        _ => "-".to_owned(),
+    };
     println!(
-        "{:26} {:16} {:6.3} {:7.3} {:8.3} {:>16} {:6.3} {:9.0} {:9.0} {:6.0}",
+        "{:26} {:16} {:6.3} {:7.3} {:8.3} {:>16} {:>6} {:9.0} {:9.0} {:6.0}",
         scenario.name,
         scheme.name(),
         least(|f| f.utilisation),
         most(|f| f.excess_s),
         most(|f| f.excess_beyond_debt_s),
         rebalance,
-        least(|f| f.jain),
+        jain,
         mean(|f| f.gossip_bytes_per_node_s),
         mean(|f| f.row_bytes_per_node_s),
         mean(|f| f.mean_row_bytes),

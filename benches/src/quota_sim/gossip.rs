@@ -16,14 +16,20 @@ pub struct Heard {
     pub row: Option<Rc<Payload>>,
 }
 
-/// What one node knows of all, itself included.
+/// What one node knows of all, itself included: a slot for each key of each node, key by key.
 #[derive(Clone, Debug)]
-pub struct View(pub Vec<Heard>);
+pub struct View {
+    pub slots: Vec<Heard>,
+    nodes: usize,
+}
+
+/// Keys of a node: the gateway's row, its row in the mint plan, the plan.
+pub const KEYS: usize = 3;
 
 /// Of every node: generation, version, heartbeat.
 pub type Digest = Rc<Vec<(u32, u32, u32)>>;
 
-/// Rows the other side lacks: node, generation, version, row.
+/// Rows the other side lacks: slot, generation, version, row.
 pub type Delta = Vec<(usize, u32, u32, Option<Rc<Payload>>)>;
 
 #[derive(Clone, Debug)]
@@ -69,7 +75,8 @@ impl Message {
 }
 
 fn digest_bytes(digest: &Digest) -> usize {
-    8 + digest.iter().filter(|known| known.0 > 0).count() * DIGEST_ENTRY_BYTES
+    let nodes = digest.iter().take(digest.len() / KEYS);
+    8 + nodes.filter(|known| known.0 > 0).count() * DIGEST_ENTRY_BYTES
 }
 
 fn row_bytes(row: &Option<Rc<Payload>>) -> usize {
@@ -84,17 +91,33 @@ fn delta_bytes(delta: &Delta) -> usize {
 
 impl View {
     pub fn new(nodes: usize) -> Self {
-        View(vec![Heard::default(); nodes])
+        let slots = vec![Heard::default(); nodes * KEYS];
+        View { slots, nodes }
+    }
+
+    /// What was heard of a node under one of its keys.
+    pub fn of(&self, node: usize, key: usize) -> &Heard {
+        &self.slots[key * self.nodes + node]
+    }
+
+    pub fn of_mut(&mut self, node: usize, key: usize) -> &mut Heard {
+        &mut self.slots[key * self.nodes + node]
     }
 
     pub fn digest(&self) -> Digest {
         let known = |heard: &Heard| (heard.generation, heard.version, heard.heartbeat);
-        Rc::new(self.0.iter().map(known).collect())
+        Rc::new(self.slots.iter().map(known).collect())
     }
 
     /// Takes heartbeats from a digest.
     pub fn hear_digest(&mut self, me: usize, digest: &Digest, now_us: u64) {
-        for (node, (heard, theirs)) in self.0.iter_mut().zip(digest.iter()).enumerate() {
+        for (node, (heard, theirs)) in self
+            .slots
+            .iter_mut()
+            .take(self.nodes)
+            .zip(digest.iter())
+            .enumerate()
+        {
             let newer = (theirs.0, theirs.2) > (heard.generation, heard.heartbeat);
             if node != me && newer {
                 if theirs.0 > heard.generation {
@@ -111,18 +134,18 @@ impl View {
 
     /// What is newer here than in `digest`, in an order of chance, as far as it fits.
     pub fn delta(&self, digest: &Digest, room: usize, dice: &mut Dice) -> Delta {
-        let nodes = self.0.len();
-        let first = dice.below(nodes);
+        let all = self.slots.len();
+        let first = dice.below(all);
         let (mut delta, mut bytes) = (Vec::new(), 0);
-        for node in (first..nodes).chain(0..first) {
-            let heard = &self.0[node];
-            let theirs = digest[node];
+        for slot in (first..all).chain(0..first) {
+            let heard = &self.slots[slot];
+            let theirs = digest[slot];
             if (heard.generation, heard.version) > (theirs.0, theirs.1) && heard.version > 0 {
                 bytes += row_bytes(&heard.row);
                 if bytes > room {
                     break;
                 }
-                delta.push((node, heard.generation, heard.version, heard.row.clone()));
+                delta.push((slot, heard.generation, heard.version, heard.row.clone()));
             }
         }
         delta
@@ -131,22 +154,23 @@ impl View {
     /// Takes rows; returns those that are news.
     pub fn hear(&mut self, me: usize, delta: Delta) -> Vec<usize> {
         let mut news = Vec::new();
-        for (node, generation, version, row) in delta {
-            let heard = &mut self.0[node];
-            if node == me || (generation, version) <= (heard.generation, heard.version) {
+        for (slot, generation, version, row) in delta {
+            let heard = &mut self.slots[slot];
+            if slot % self.nodes == me || (generation, version) <= (heard.generation, heard.version)
+            {
                 continue;
             }
             if generation > heard.generation {
                 heard.heartbeat = 0;
             }
             (heard.generation, heard.version, heard.row) = (generation, version, row);
-            news.push(node);
+            news.push(slot);
         }
         news
     }
 
     pub fn is_live(&self, node: usize, now_us: u64) -> bool {
-        let heard = &self.0[node];
+        let heard = &self.slots[node];
         heard.generation > 0
             && heard.heartbeat > 0
             && now_us - heard.heartbeat_at_us < DEAD_AFTER_US

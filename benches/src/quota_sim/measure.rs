@@ -108,11 +108,13 @@ impl Measure {
         }
     }
 
-    /// After each move the first moment from which on 250 ms carry 95 % of L.
+    /// After each move the first moment from which on 250 ms, and a whole second too, carry 95 % of L.
     fn rebalance_ms(&self, scenario: &Scenario) -> Option<(f64, f64)> {
-        let window = 25;
         let bin_s = BIN_US as f64 / 1e6;
-        let wanted = 0.95 * scenario.limit as f64 * bin_s * window as f64;
+        let wanted = 0.95 * scenario.limit as f64 * bin_s;
+        let carries = |bin: usize, bins: usize| {
+            self.admitted[bin..bin + bins].iter().sum::<f64>() >= wanted * bins as f64
+        };
         let moves = scenario.moves();
         let mut times: Vec<f64> = moves
             .iter()
@@ -121,9 +123,8 @@ impl Measure {
                 let begin = (at / bin_s) as usize;
                 let end = moves.get(i + 1).copied().unwrap_or(scenario.seconds as f64);
                 let end = (end / bin_s) as usize;
-                let well =
-                    |bin: &usize| self.admitted[*bin..*bin + window].iter().sum::<f64>() >= wanted;
-                let first = (begin..end - window).find(well).unwrap_or(end);
+                let well = |bin: &usize| carries(*bin, 25) && carries(*bin, 100);
+                let first = (begin..end - 100).find(well).unwrap_or(end);
                 (first - begin) as f64 * bin_s * 1e3
             })
             .collect();

@@ -4,11 +4,14 @@
 //! limit by one of four schemes. What is looked at is in `measure.rs`, what happens in `scenario.rs`.
 
 mod dice;
+mod exchange;
 mod gossip;
 mod measure;
 mod plan;
 mod scenario;
 mod scheme;
+#[cfg(test)]
+mod tests;
 mod world;
 
 pub use measure::Figures;

@@ -121,11 +121,12 @@ impl Scenario {
             ),
             mbps(20, of("zipf 2x, 10 nodes", 10, Demand::Zipf(2.0))),
             Scenario {
+                seconds: 45,
                 breaks: Breaks::CutOff {
-                    from: 10.0,
-                    to: 20.0,
+                    from: 8.0,
+                    to: 24.0,
                 },
-                ..of("partition 10 s", 3, Demand::Two)
+                ..of("partition 16 s", 3, Demand::Two)
             },
             Scenario {
                 breaks: Breaks::Crash { at: 8.0 },

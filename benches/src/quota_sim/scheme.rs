@@ -1,9 +1,11 @@
 //! The schemes side by side: ours, and what others do. Each is one node's limiter for one gateway.
 
 use std::cell::Cell;
+use std::sync::Arc;
 use std::time::Duration;
 
 use weir_cluster::ledger::{Entry, GatewayRow, Incarnation, Ledger, PARTS, Purse, Terms, WHOLE};
+use weir_cluster::plan::{MintRow, Plan};
 
 /// Which scheme a cluster runs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,6 +33,15 @@ pub enum Payload {
     },
     /// Demand in parts a second.
     Rate(u64),
+    /// A node's row in the mint plan.
+    Mint {
+        row: MintRow,
+        bytes: usize,
+    },
+    Plan {
+        plan: Arc<Plan>,
+        bytes: usize,
+    },
 }
 
 /// One node's limiter.
@@ -90,7 +101,9 @@ impl Scheme {
 impl Payload {
     pub fn text_bytes(&self) -> usize {
         match self {
-            Payload::Entry { bytes, .. } => *bytes,
+            Payload::Entry { bytes, .. }
+            | Payload::Mint { bytes, .. }
+            | Payload::Plan { bytes, .. } => *bytes,
             Payload::Rate(_) => 12,
         }
     }
@@ -229,7 +242,7 @@ impl Limiter {
                     .iter()
                     .map(|row| match row {
                         Payload::Rate(rate) => *rate as f64,
-                        Payload::Entry { .. } => 0.0,
+                        _ => 0.0,
                     })
                     .sum();
                 let all = *rate + others;
@@ -261,6 +274,6 @@ fn entry_of(row: &Payload) -> Option<(Incarnation, &Entry)> {
         Payload::Entry {
             incarnation, entry, ..
         } => Some((*incarnation, entry)),
-        Payload::Rate(_) => None,
+        _ => None,
     }
 }

@@ -5,11 +5,12 @@ use std::collections::BinaryHeap;
 use std::time::Duration;
 
 use weir_cluster::ledger::{Incarnation, PARTS, Purse, Terms, WHOLE};
+use weir_cluster::plan::Kept;
 
 use super::dice::Dice;
-use super::gossip::{DATAGRAM_MAX_BYTES, FAN_OUT, Message, View};
+use super::gossip::{FAN_OUT, KEYS, Message, View};
 use super::measure::{Figures, Measure};
-use super::plan::Plan;
+use super::plan::{Minting, kept};
 use super::scenario::{Breaks, Scenario};
 use super::scheme::{Limiter, Payload, Scheme};
 
@@ -20,15 +21,18 @@ const MINT_US: u64 = 20_000;
 const LOOK_AGAIN_US: u64 = 20_000;
 
 /// Peers a push goes to.
-const PUSHED: usize = 8;
+pub(super) const PUSHED: usize = 8;
 
-struct Node {
-    alive: bool,
+pub(super) struct Node {
+    pub(super) alive: bool,
     generation: u32,
-    limiter: Limiter,
-    view: View,
-    heartbeat: u32,
-    version: u32,
+    pub(super) limiter: Limiter,
+    pub(super) minting: Minting,
+    /// On its disk.
+    kept: Kept,
+    pub(super) view: View,
+    pub(super) heartbeat: u32,
+    versions: [u32; KEYS],
     /// Parts, since the last turn.
     offered: u64,
     turned_us: u64,
@@ -37,7 +41,7 @@ struct Node {
 }
 
 #[derive(Debug)]
-enum Event {
+pub(super) enum Event {
     Look {
         node: usize,
         generation: u32,
@@ -66,18 +70,17 @@ enum Event {
 
 /// A cluster of one scheme in one course of events.
 pub struct World<'a> {
-    scenario: &'a Scenario,
+    pub(super) scenario: &'a Scenario,
     scheme: Scheme,
     terms: Terms,
-    now_us: u64,
-    nodes: Vec<Node>,
-    plan: Plan,
+    pub(super) now_us: u64,
+    pub(super) nodes: Vec<Node>,
     queue: BinaryHeap<Reverse<(u64, u64, usize)>>,
     events: Vec<Option<Event>>,
     free: Vec<usize>,
     sequence: u64,
-    dice: Dice,
-    measure: Measure,
+    pub(super) dice: Dice,
+    pub(super) measure: Measure,
     debt_parts: i64,
 }
 
@@ -101,13 +104,16 @@ impl<'a> World<'a> {
                 scenario.nodes,
             )
         };
+        let planned = kept(scenario.nodes);
         let node = |node| Node {
             alive: false,
             generation: 0,
             limiter: limiter(node),
+            minting: Minting::equal(scenario.nodes),
+            kept: planned.clone(),
             view: View::new(scenario.nodes),
             heartbeat: 0,
-            version: 0,
+            versions: [0; KEYS],
             offered: 0,
             turned_us: 0,
             minted_us: 0,
@@ -122,7 +128,6 @@ impl<'a> World<'a> {
             },
             now_us: 0,
             nodes: (0..scenario.nodes).map(node).collect(),
-            plan: Plan::new(scenario),
             queue: BinaryHeap::new(),
             events: Vec::new(),
             free: Vec::new(),
@@ -151,7 +156,7 @@ impl<'a> World<'a> {
         }
     }
 
-    fn at(&mut self, at_us: u64, event: Event) {
+    pub(super) fn at(&mut self, at_us: u64, event: Event) {
         let slot = self.free.pop().unwrap_or(self.events.len());
         if slot == self.events.len() {
             self.events.push(None);
@@ -211,7 +216,7 @@ impl<'a> World<'a> {
         self.scenario.interval.as_micros() as u64
     }
 
-    fn now(&self, node: usize) -> Duration {
+    pub(super) fn now(&self, node: usize) -> Duration {
         Duration::from_micros(self.now_us - self.nodes[node].started_us)
     }
 
@@ -221,15 +226,20 @@ impl<'a> World<'a> {
         let me = incarnation(node, generation);
         let limiter = Limiter::new(self.scheme, me, self.terms, scenario.limit, scenario.nodes);
         let mut view = View::new(scenario.nodes);
-        view.0[node].generation = generation;
-        self.plan.start(node, now_us);
+        (0..KEYS).for_each(|key| view.of_mut(node, key).generation = generation);
+        let kept = self.nodes[node].kept.clone();
         self.nodes[node] = Node {
             alive: true,
             generation,
             limiter,
+            minting: match self.scheme {
+                Scheme::Weir => Minting::new(node, scenario.nodes, generation, &kept),
+                _ => Minting::equal(scenario.nodes),
+            },
+            kept,
             view,
             heartbeat: 1,
-            version: 0,
+            versions: [0; KEYS],
             offered: 0,
             turned_us: now_us,
             minted_us: now_us,
@@ -260,11 +270,10 @@ impl<'a> World<'a> {
         let owed = self.nodes[node].limiter.purse.parts().min(0);
         self.debt_parts += owed;
         self.nodes[node].limiter.purse.set(0);
-        self.plan.stop(node, self.now_us);
     }
 
     /// Changes a purse, and keeps count of what all owe.
-    fn with<T>(&mut self, node: usize, change: impl FnOnce(&mut Limiter) -> T) -> T {
+    pub(super) fn with<T>(&mut self, node: usize, change: impl FnOnce(&mut Limiter) -> T) -> T {
         let limiter = &mut self.nodes[node].limiter;
         let before = limiter.purse.parts().min(0);
         let result = change(limiter);
@@ -318,15 +327,14 @@ impl<'a> World<'a> {
 
     fn mint(&mut self, node: usize) {
         let now_us = self.now_us;
-        let elapsed_us = now_us - self.nodes[node].minted_us;
+        let since_start = |us: u64| Duration::from_micros(us - self.nodes[node].started_us);
+        let (from, to) = (since_start(self.nodes[node].minted_us), since_start(now_us));
+        let (share, elapsed) = self.nodes[node].minting.window(from, to);
         self.nodes[node].minted_us = now_us;
-        let share = self.plan.share(node, now_us);
-        let planned = share as f64 / WHOLE as f64 * elapsed_us as f64 / 1e6;
+        let planned = share as f64 / WHOLE as f64 * elapsed.as_secs_f64();
         self.measure
             .plan(now_us, planned * self.scenario.limit as f64);
-        self.with(node, |limiter| {
-            limiter.mint(share, Duration::from_micros(elapsed_us))
-        });
+        self.with(node, |limiter| limiter.mint(share, elapsed));
         if self.nodes[node].limiter.runs_dry(self.now(node)) {
             self.turn(node);
             self.gossip(node, PUSHED);
@@ -335,104 +343,47 @@ impl<'a> World<'a> {
         self.at(now_us + MINT_US, Event::Mint { node, generation });
     }
 
-    fn turn(&mut self, node: usize) {
+    pub(super) fn turn(&mut self, node: usize) {
         let (now, now_us) = (self.now(node), self.now_us);
-        let share = self.plan.share(node, now_us);
+        let share = self.nodes[node].minting.share();
         let interval = Duration::from_micros((now_us - self.nodes[node].turned_us).max(1_000));
         let offered = std::mem::take(&mut self.nodes[node].offered);
         self.nodes[node].turned_us = now_us;
         // Moved out for the time of the turn: the rows are read while the purse changes.
-        let view = std::mem::replace(&mut self.nodes[node].view, View(Vec::new()));
-        let peers: Vec<&Payload> = (0..view.0.len())
-            .filter(|&peer| peer != node && view.is_live(peer, now_us))
-            .filter_map(|peer| view.0[peer].row.as_deref())
-            .collect();
+        let view = std::mem::replace(&mut self.nodes[node].view, View::new(0));
+        let live = |peer: &usize| *peer != node && view.is_live(*peer, now_us);
+        let live: Vec<usize> = (0..self.scenario.nodes).filter(live).collect();
+        let rows = live
+            .iter()
+            .filter_map(|&peer| view.of(peer, 0).row.as_deref());
+        let rows: Vec<&Payload> = rows.collect();
         let row = self.with(node, |limiter| {
-            limiter.turn(now, share, offered, interval, &peers)
+            limiter.turn(now, share, offered, interval, &rows)
         });
-        drop(peers);
+        drop(rows);
         let this = &mut self.nodes[node];
         this.view = view;
-        let own = &mut this.view.0[node];
-        if own.row.as_deref() != row.as_ref() {
-            this.version += 1;
-            own.row = row.map(std::rc::Rc::new);
-            own.version = this.version;
-        }
-    }
-
-    fn gossip(&mut self, node: usize, count: usize) {
-        let now_us = self.now_us;
-        let view = &self.nodes[node].view;
-        let known = |peer: usize| peer != node && view.is_live(peer, now_us);
-        let mut peers = self.dice.some(count, self.scenario.nodes, known);
-        // As chitchat does with its seeds and with nodes it holds dead.
-        if peers.is_empty() || self.dice.unit() < 0.1 {
-            peers.extend(self.dice.some(1, self.scenario.nodes, |peer| peer != node));
-        }
-        self.refresh_own(node);
-        let digest = self.nodes[node].view.digest();
-        for peer in peers {
-            self.send(node, peer, Message::Syn(digest.clone()));
-        }
-    }
-
-    fn refresh_own(&mut self, node: usize) {
-        let this = &mut self.nodes[node];
-        this.view.0[node].heartbeat = this.heartbeat;
-    }
-
-    fn send(&mut self, from: usize, to: usize, message: Message) {
-        self.measure.gossip_bytes += message.bytes() as u64;
-        let (rows, bytes) = message.rows();
-        self.measure.rows += rows as u64;
-        self.measure.row_bytes += bytes as u64;
-        let (low, high) = self.scenario.latency_us;
-        let at_us = self.now_us + self.dice.between(low, high);
-        let lost = self.dice.unit() < self.scenario.loss;
-        if !lost && !self.scenario.is_cut(self.now_us as f64 / 1e6, from, to) {
-            self.at(at_us, Event::Deliver { from, to, message });
-        }
-    }
-
-    fn deliver(&mut self, from: usize, to: usize, message: Message) {
-        if !self.nodes[to].alive {
+        this.publish(node, 0, row);
+        if self.scheme != Scheme::Weir {
             return;
         }
-        let now_us = self.now_us;
-        match message {
-            Message::Syn(digest) => {
-                self.refresh_own(to);
-                let this = &mut self.nodes[to];
-                this.view.hear_digest(to, &digest, now_us);
-                let own = this.view.digest();
-                let room = DATAGRAM_MAX_BYTES.saturating_sub(Message::Syn(own.clone()).bytes() + 8);
-                let delta = this.view.delta(&digest, room, &mut self.dice);
-                self.send(to, from, Message::SynAck(own, delta));
-            }
-            Message::SynAck(digest, delta) => {
-                self.nodes[to].view.hear_digest(to, &digest, now_us);
-                self.hear(to, delta);
-                let room = DATAGRAM_MAX_BYTES - 8;
-                let delta = self.nodes[to].view.delta(&digest, room, &mut self.dice);
-                self.send(to, from, Message::Ack(delta));
-            }
-            Message::Ack(delta) => self.hear(to, delta),
+        if let Some((keep, mint, plan)) = this.minting.tick(now, live.into_iter()) {
+            this.kept = keep.unwrap_or_else(|| this.kept.clone());
+            this.publish(node, 1, Some(mint));
+            this.publish(node, 2, plan);
         }
     }
+}
 
-    fn hear(&mut self, node: usize, delta: super::gossip::Delta) {
-        let mut help = false;
-        for peer in self.nodes[node].view.hear(node, delta) {
-            let Some(row) = self.nodes[node].view.0[peer].row.clone() else {
-                continue;
-            };
-            self.with(node, |limiter| limiter.hear(&row));
-            help |= self.nodes[node].limiter.can_help(self.now(node), &row);
-        }
-        if help {
-            self.turn(node);
-            self.gossip(node, PUSHED);
+// === impl Node ===
+
+impl Node {
+    fn publish(&mut self, me: usize, key: usize, row: Option<Payload>) {
+        let own = self.view.of_mut(me, key);
+        if own.row.as_deref() != row.as_ref() {
+            self.versions[key] += 1;
+            own.row = row.map(std::rc::Rc::new);
+            own.version = self.versions[key];
         }
     }
 }

@@ -5,8 +5,9 @@ use super::mint::per_second;
 
 /// What calls ask of a node, learned from what was offered.
 ///
-/// An average that forgets (0.85 of it stays after one interval), and next to it what the last turn saw:
-/// demand that jumps is believed by half at once, demand that falls is forgotten slowly.
+/// An average that forgets (0.7 of it stays after one interval), and next to it what the last turn saw:
+/// demand that jumps is believed by half at once, demand that falls is forgotten in a few intervals. Neither is
+/// ever more than the limit: a node that was asked for twice of it must not go on as if it were.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub(super) struct Demand {
     average_per_second: u64,

@@ -161,6 +161,9 @@ impl Ledger {
     /// A turn: learns from what was offered since the last one (in parts), gives what is over to `peers` in
     /// need (the newest row of each live one), gives up what lay untouched, and
     /// says what to publish. `now` is time since some start of the node's own.
+    ///
+    /// To be called every interval while calls come, and after the last until it publishes nothing more: only
+    /// a turn learns that demand has gone, and with it what the purse may hold.
     pub fn turn(
         &mut self,
         purse: &impl Purse,

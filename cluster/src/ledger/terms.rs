@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-/// How a ledger behaves; the same on all nodes of a cluster.
+/// How a ledger behaves; the same on all nodes of a cluster. Why these numbers: the table in `ledger/mod.rs`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Terms {
     /// How much of L all nodes together may have saved up, as time of L.
