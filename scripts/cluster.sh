@@ -11,12 +11,15 @@ scripts/cluster.sh: a Weir cluster on this machine
   demo         up, attach a demo mini program by one key, call it through every node
   status       what runs, and whether the nodes agree
   kill I       SIGKILL node I            stop I    stop node I gracefully
+  cut I [S]    cut node I off from the others for S seconds (600), as a broken network would; its link goes on
+  heal I       join it to the others again
   start I      start node I again        logs I [-f]   its log
   down         stop everything and wait for it; what the nodes know stays under .cluster/
   clean        down, and forget what the nodes know
 
 Node I listens on 127.0.0.1: link 8000+I (http) and 8440+I (https), admin 9000+I, mesh 7000+I; the origin
 on 8900. WEIR_PROFILE=release builds what is shipped (slow to build), WEIR_BIN=path uses a weir already built.
+WEIR_PORT_OFFSET=N adds N to every port, for a second cluster on one machine; it is remembered until clean.
 TEXT
 }
 
@@ -36,6 +39,8 @@ if [ "${BASH_VERSINFO[0]}" -lt 5 ]; then
     fail "bash $BASH_VERSION is too old: version 5 or newer is needed. Install it (apt install bash, brew install bash) and run: bash scripts/cluster.sh $*"
 fi
 
+# shellcheck source=scripts/cluster/ports.sh
+source "$ROOT/scripts/cluster/ports.sh"
 # shellcheck source=scripts/cluster/http.sh
 source "$ROOT/scripts/cluster/http.sh"
 # shellcheck source=scripts/cluster/build.sh
@@ -44,6 +49,8 @@ source "$ROOT/scripts/cluster/build.sh"
 source "$ROOT/scripts/cluster/process.sh"
 # shellcheck source=scripts/cluster/nodes.sh
 source "$ROOT/scripts/cluster/nodes.sh"
+# shellcheck source=scripts/cluster/drill.sh
+source "$ROOT/scripts/cluster/drill.sh"
 # shellcheck source=scripts/cluster/demo.sh
 source "$ROOT/scripts/cluster/demo.sh"
 
@@ -102,9 +109,15 @@ clean)
     rm -rf "$STATE"
     say "forgotten: .cluster/ is gone"
     ;;
-cut | heal)
-    say "cluster.sh: $command is not available yet: cutting a node's mesh off comes with a later version" >&2
-    exit 2
+cut)
+    i=$(node_argument "${1:-}")
+    running "node-$i" || fail "node $i is not running"
+    cut_node "$i" "${2:-600}"
+    ;;
+heal)
+    i=$(node_argument "${1:-}")
+    running "node-$i" || fail "node $i is not running"
+    heal_node "$i"
     ;;
 help | -h | --help) usage ;;
 *)

@@ -44,6 +44,7 @@ pub fn catalog(businesses: usize) -> Catalog {
             name: String::new(),
             package: Package::default(),
             overflow: Overflow::Redirect,
+            elastic_packs: Vec::new(),
         }));
     }
     for i in 0..businesses {

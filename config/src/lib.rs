@@ -12,6 +12,7 @@ pub mod catalog;
 pub mod digest;
 pub mod domain;
 pub mod history;
+pub mod moment;
 pub mod object;
 pub mod operation;
 pub mod refusal;

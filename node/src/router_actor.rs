@@ -56,7 +56,7 @@ impl RouterActor {
             return;
         }
         let began = Instant::now();
-        let table = table(&metered, &self.base_domain);
+        let table = table(&metered, &self.base_domain, &self.routing.load());
         let gateways = table.meters.len();
         let old = self.routing.swap(Arc::new(table));
         self.retire(old);
@@ -77,7 +77,7 @@ impl RouterActor {
     }
 }
 
-fn table(metered: &Metered, base_domain: &str) -> RoutingTable {
+fn table(metered: &Metered, base_domain: &str, before: &RoutingTable) -> RoutingTable {
     let access = AccessTable::compile(&metered.config.catalog, base_domain);
     // A gateway without a meter cannot be: where it is, nothing of it is admitted and all overflows.
     let meter = |gateway: &String| {
@@ -88,7 +88,7 @@ fn table(metered: &Metered, base_domain: &str) -> RoutingTable {
             .unwrap_or_else(Meter::new)
     };
     let meters = access.gateways.iter().map(meter).collect();
-    RoutingTable { access, meters }
+    RoutingTable::new(access, meters, before)
 }
 
 impl Actor for RouterActor {

@@ -40,7 +40,7 @@ change() {
 weir() {
     local node=$1 answer
     shift
-    answer=$(WEIR_TOKEN=$(token) "$WEIR" "$@" --admin "http://127.0.0.1:$((9000 + node))" 2>&1) ||
+    answer=$(WEIR_TOKEN=$(token) "$WEIR" "$@" --admin "http://127.0.0.1:$((ADMIN_PORTS + node))" 2>&1) ||
         fail "weir $*: $answer"
     grep -v '[█▀▄]' <<<"$answer" | sed '/^$/d; s/^/      /'
 }
@@ -67,8 +67,8 @@ spread() {
 call() {
     local node=$1 path=$2
     shift 2
-    request GET $((8000 + node)) "$path" '' "Host: $DOMAIN" "x-wx-env-version: trial" "$@" ||
-        fail "node $node does not answer on its link port $((8000 + node))"
+    request GET $((LINK_PORTS + node)) "$path" '' "Host: $DOMAIN" "x-wx-env-version: trial" "$@" ||
+        fail "node $node does not answer on its link port $((LINK_PORTS + node))"
 }
 
 # expect WHAT GOT WANTED
@@ -95,7 +95,7 @@ demo_attach() {
     step "2. One-key access"
     local begin
     begin=$(now_us)
-    say "  weir one-key-access $DEMO_GATEWAY $DEMO_APPID --admin http://127.0.0.1:9002"
+    say "  weir one-key-access $DEMO_GATEWAY $DEMO_APPID --admin http://127.0.0.1:$((ADMIN_PORTS + 2))"
     weir 2 one-key-access "$DEMO_GATEWAY" "$DEMO_APPID"
     spread 2 "$begin"
     admin GET 2 "/businesses/$DEMO_APPID" || fail "node 2 does not answer on its admin port"
@@ -110,7 +110,7 @@ demo_attach() {
 demo_calls() {
     local node id name
     step "3. Calls through every node"
-    say "  the same with curl: curl -i -H 'Host: $DOMAIN' -H 'x-wx-env-version: trial' http://127.0.0.1:8001/hello"
+    say "  the same with curl: curl -i -H 'Host: $DOMAIN' -H 'x-wx-env-version: trial' http://127.0.0.1:$((LINK_PORTS + 1))/hello"
     for node in $(running_nodes); do
         wait_link "$node" 200
         call "$node" "/hello?from=node-$node" 'x-wx-appid: wxffffffffffffffff' 'x-envoy-forged: yes'
@@ -177,7 +177,7 @@ demo_disconnect() {
     local begin node
     step "6. Quick disconnect, everything back to the public link"
     begin=$(now_us)
-    say "  weir disconnect $BUSINESS --admin http://127.0.0.1:9003"
+    say "  weir disconnect $BUSINESS --admin http://127.0.0.1:$((ADMIN_PORTS + 3))"
     weir 3 disconnect "$BUSINESS"
     obeyed "$begin" 307
     for node in $(running_nodes); do
@@ -193,7 +193,7 @@ demo_connect() {
     local begin
     step "7. And back to the link"
     begin=$(now_us)
-    say "  weir connect $BUSINESS --admin http://127.0.0.1:9001"
+    say "  weir connect $BUSINESS --admin http://127.0.0.1:$((ADMIN_PORTS + 1))"
     weir 1 connect "$BUSINESS"
     obeyed "$begin" 200
 }
@@ -203,6 +203,7 @@ demo_summary() {
     cat <<TEXT
   Try next
     scripts/cluster.sh kill 2          a node dies; the others serve on. start 2 brings it back, up to date
+    scripts/cluster.sh cut 3           a broken network; the package still holds. heal 3 joins it again
     scripts/cluster.sh status          what runs, and whether the nodes agree
     scripts/cluster.sh logs 1 -f       what node 1 says
     source .cluster/env                WEIR_TOKEN, WEIR_ADMIN, WEIR_LINK_1 … for curl and for weir itself

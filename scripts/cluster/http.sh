@@ -84,7 +84,7 @@ field() {
 admin() {
     local method=$1 node=$2 path=$3 body=${4:-}
     shift $(($# < 4 ? $# : 4))
-    request "$method" "$((9000 + node))" "/admin/v1$path" "$body" "authorization: Bearer $(token)" "$@"
+    request "$method" "$((ADMIN_PORTS + node))" "/admin/v1$path" "$body" "authorization: Bearer $(token)" "$@"
 }
 
 now_us() { printf '%s' "${EPOCHREALTIME/[.,]/}"; }

@@ -2,7 +2,6 @@
 # The nodes and the origin: their settings, starting them, waiting for them.
 
 REGIONS=(shanghai shenzhen tianjin)
-ORIGIN_PORT=8900
 # Longest wait for a node to answer, and for all to agree, seconds.
 READY_SECONDS=30
 AGREE_SECONDS=30
@@ -32,7 +31,7 @@ write_settings() {
     local i=$1 n=$2 j seeds=''
     if [ "$i" -ne 1 ] || [ -f "$STATE/node-1/admin-token" ]; then
         for ((j = 1; j <= n; j++)); do
-            [ "$j" -eq "$i" ] || seeds+="${seeds:+, }\"127.0.0.1:$((7000 + j))\""
+            [ "$j" -eq "$i" ] || seeds+="${seeds:+, }\"127.0.0.1:$((MESH_PORTS + j))\""
         done
     fi
     cat >"$STATE/node-$i.toml" <<TOML
@@ -44,24 +43,25 @@ data_dir = "$STATE/node-$i"
 cluster = "local"
 
 [link]
-http = "127.0.0.1:$((8000 + i))"
-https = "127.0.0.1:$((8440 + i))"
+http = "127.0.0.1:$((LINK_PORTS + i))"
+https = "127.0.0.1:$((HTTPS_PORTS + i))"
 
 [admin]
-listen = "127.0.0.1:$((9000 + i))"
+listen = "127.0.0.1:$((ADMIN_PORTS + i))"
+drills = true
 
 [mesh]
-listen = "127.0.0.1:$((7000 + i))"
+listen = "127.0.0.1:$((MESH_PORTS + i))"
 seeds = [$seeds]
 TOML
 }
 
 start_node() {
     local i=$1 count
-    free_port $((8000 + i)) "the link of node $i"
-    free_port $((8440 + i)) "the TLS link of node $i"
-    free_port $((9000 + i)) "the admin API of node $i"
-    free_port $((7000 + i)) "the mesh of node $i"
+    free_port $((LINK_PORTS + i)) "the link of node $i"
+    free_port $((HTTPS_PORTS + i)) "the TLS link of node $i"
+    free_port $((ADMIN_PORTS + i)) "the admin API of node $i"
+    free_port $((MESH_PORTS + i)) "the mesh of node $i"
     count=$(known_nodes | wc -l)
     write_settings "$i" "$((count > NODES ? count : NODES))"
     start_process "node-$i" "$WEIR" node --config "$STATE/node-$i.toml"
@@ -70,7 +70,7 @@ start_node() {
 # Until the node says it is ready. Its last words are shown where it ends instead.
 wait_ready() {
     local i=$1 until=$((SECONDS + READY_SECONDS))
-    until request GET $((9000 + i)) /readyz '' && [ "$STATUS" = 200 ]; do
+    until request GET $((ADMIN_PORTS + i)) /readyz '' && [ "$STATUS" = 200 ]; do
         running "node-$i" || fail "node $i did not start. Its last words:
 $(tail -n 15 "$STATE/node-$i.log")"
         [ $SECONDS -lt $until ] || fail "node $i is not ready after $READY_SECONDS s. Its last words:
@@ -79,10 +79,11 @@ $(tail -n 15 "$STATE/node-$i.log")"
     done
 }
 
-# Until every running node sees as many live nodes as run, all with the same configuration.
+# Until every running node that is not cut off sees as many live nodes as there are of them, all with the same
+# configuration.
 wait_agree() {
     local until=$((SECONDS + AGREE_SECONDS)) i all nodes
-    nodes=$(running_nodes)
+    nodes=$(joined_nodes)
     while true; do
         all=yes
         for i in $nodes; do
@@ -105,13 +106,13 @@ write_env() {
     {
         say "# Written by scripts/cluster.sh; source it."
         say "export WEIR_TOKEN=$(token)"
-        say "export WEIR_ADMIN=http://127.0.0.1:9001"
+        say "export WEIR_ADMIN=http://127.0.0.1:$((ADMIN_PORTS + 1))"
         say "export WEIR_ORIGIN=http://127.0.0.1:$ORIGIN_PORT"
         for i in $(known_nodes); do
-            say "export WEIR_ADMIN_$i=http://127.0.0.1:$((9000 + i))"
-            say "export WEIR_LINK_$i=http://127.0.0.1:$((8000 + i))"
-            say "export WEIR_HTTPS_$i=https://127.0.0.1:$((8440 + i))"
-            say "export WEIR_MESH_$i=127.0.0.1:$((7000 + i))"
+            say "export WEIR_ADMIN_$i=http://127.0.0.1:$((ADMIN_PORTS + i))"
+            say "export WEIR_LINK_$i=http://127.0.0.1:$((LINK_PORTS + i))"
+            say "export WEIR_HTTPS_$i=https://127.0.0.1:$((HTTPS_PORTS + i))"
+            say "export WEIR_MESH_$i=127.0.0.1:$((MESH_PORTS + i))"
             ! running "node-$i" || say "export WEIR_PID_$i=$(pid_of "node-$i")"
         done
     } >"$STATE/env.new"
@@ -133,16 +134,17 @@ cluster_up() {
     fi
     build
     mkdir -p "$STATE"
+    remember_ports
     undo_on_failure
     step "Starting ${#new[@]} of $NODES nodes and the origin"
     if ! running origin; then
-        free_port $ORIGIN_PORT "the echo origin"
-        start_process origin "$WEIR" origin --listen 127.0.0.1:$ORIGIN_PORT
+        free_port "$ORIGIN_PORT" "the echo origin"
+        start_process origin "$WEIR" origin --listen "127.0.0.1:$ORIGIN_PORT"
         say "  origin      http://127.0.0.1:$ORIGIN_PORT"
     fi
     for i in ${new[@]+"${new[@]}"}; do
         start_node "$i"
-        say "  node $i      $(printf '%-12s' "$(name_of "$i")") link http://127.0.0.1:$((8000 + i))   admin http://127.0.0.1:$((9000 + i))"
+        say "  node $i      $(printf '%-12s' "$(name_of "$i")") link http://127.0.0.1:$((LINK_PORTS + i))   admin http://127.0.0.1:$((ADMIN_PORTS + i))"
         # The first node makes the token that the others then learn of.
         [ "$i" -ne 1 ] || wait_ready 1
     done
@@ -156,7 +158,7 @@ cluster_up() {
 
 wait_origin() {
     local until=$((SECONDS + READY_SECONDS))
-    until listening $ORIGIN_PORT; do
+    until listening "$ORIGIN_PORT"; do
         running origin || fail "the origin did not start. Its last words:
 $(tail -n 5 "$STATE/origin.log")"
         [ $SECONDS -lt $until ] || fail "the origin does not answer after $READY_SECONDS s; see .cluster/origin.log"
@@ -170,10 +172,10 @@ cluster_status() {
         say "no cluster here. Start one with: scripts/cluster.sh up"
         return 0
     }
-    nodes=$(running_nodes)
+    nodes=$(joined_nodes)
     for i in $(known_nodes); do
         if running "node-$i"; then
-            say "node $i  $(printf '%-12s' "$(name_of "$i")") running, pid $(pid_of "node-$i")   link http://127.0.0.1:$((8000 + i))   admin http://127.0.0.1:$((9000 + i))"
+            say "node $i  $(printf '%-12s' "$(name_of "$i")") running, pid $(pid_of "node-$i")   link http://127.0.0.1:$((LINK_PORTS + i))   admin http://127.0.0.1:$((ADMIN_PORTS + i))"
         else
             say "node $i  $(printf '%-12s' "$(name_of "$i")") not running"
         fi
@@ -183,6 +185,9 @@ cluster_status() {
     else
         say "origin               not running"
     fi
+    for i in $(running_nodes); do
+        grep -qx "$i" <<<"$nodes" || say "node $i is cut off from the others by a drill. Join it again with: scripts/cluster.sh heal $i"
+    done
     for i in $nodes; do
         if agrees "$i" "$(wc -w <<<"$nodes")"; then
             say "as node $i sees it, the nodes that run agree"

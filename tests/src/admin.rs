@@ -106,6 +106,13 @@ impl Admin {
         accepted(path, self.call(Method::PATCH, path, Some(&body)).await)
     }
 
+    /// The node's figures as Prometheus reads them, if it answers.
+    pub async fn metrics(&self) -> Option<String> {
+        let call = Call::new(Method::GET, self.addr, &self.addr.to_string(), "/metrics");
+        let answer = call.try_send().await.ok()?;
+        Some(answer.text().to_owned())
+    }
+
     /// `GET /cluster`; `None` while it cannot be had.
     pub async fn cluster(&self) -> Option<Value> {
         let answer = self.try_call(Method::GET, "/cluster", None).await.ok()?;

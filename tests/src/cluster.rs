@@ -191,7 +191,27 @@ impl Cluster {
         let business = admin.one_key_access(&gateway, appid).await;
         self.agree().await;
         self.in_effect(&business).await;
+        self.may_carry(&gateway).await;
         business
+    }
+
+    /// Waits until every running node has something of a gateway's package to spend: it is in the mint plan,
+    /// and has minted.
+    pub async fn may_carry(&self, gateway: &str) {
+        let metric = format!("weir_gateway_balance_bytes{{gateway=\"{gateway}\"}} ");
+        for node in self.nodes.iter().filter(|node| node.is_running()) {
+            let admin = node.admin(&self.token);
+            wait_until("the node may carry calls", async || {
+                let page = admin.metrics().await?;
+                let balance = page.lines().find_map(|line| line.strip_prefix(&metric))?;
+                balance
+                    .parse::<i64>()
+                    .ok()
+                    .filter(|balance| *balance > 0)
+                    .map(drop)
+            })
+            .await;
+        }
     }
 
     /// Waits until every running node forwards by the newest version of the business (or a newer one).

@@ -141,6 +141,7 @@ async fn a_node_alone_knows_after_a_restart_what_it_knew() {
     cluster.nodes[0].configure(&[]);
     cluster.nodes[0].start();
     cluster.nodes[0].ready().await;
+    cluster.may_carry(&format!("gw-{APPID}")).await;
     let answer = cluster.call(0, &business, "/hello").send().await;
     assert_eq!(answer.status, 200, "{}", answer.text());
     let again = cluster.admin(0).call(Method::GET, "/cluster", None).await;

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,6 +11,7 @@ use weir_config::digest::Buckets;
 use weir_config::{NodeId, Stamp};
 
 use super::keys;
+use super::rows::{self, MAX_ROWS, RowChange, RowChanges};
 use super::runner::Runner;
 use super::transport::MeshTransport;
 use super::view::{ClusterView, NodeView};
@@ -45,6 +46,7 @@ pub struct Membership;
 pub struct MembershipHandle {
     pub(super) desired: Arc<Desired>,
     view: watch::Receiver<Arc<ClusterView>>,
+    rows: Arc<RowChanges>,
     leave: mpsc::Sender<oneshot::Sender<()>>,
     counts: Arc<Counts>,
 }
@@ -67,8 +69,28 @@ pub(super) struct Counts {
 /// The keys this node is to publish, in whichever incarnation.
 #[derive(Debug, Default)]
 pub(super) struct Desired {
-    keys: Mutex<BTreeMap<String, String>>,
+    keys: Mutex<Keys>,
+    /// Something is to be told the peers at once.
     pub changed: Notify,
+    /// Something is to go with the next round of gossip.
+    pub changed_quietly: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Keys {
+    values: BTreeMap<String, String>,
+    /// Keys that were set or taken away since [`Desired::take_changes`].
+    changed: BTreeSet<String>,
+    rows: usize,
+    push: Push,
+}
+
+/// Whom the next push is for.
+#[derive(Debug, Default)]
+pub(super) struct Push {
+    pub all: bool,
+    /// Beside that, these.
+    pub nodes: BTreeSet<NodeId>,
 }
 
 // === impl Membership ===
@@ -85,6 +107,7 @@ impl Membership {
         let counts = Arc::new(Counts::default());
         let desired = Arc::new(Desired::default());
         desired.set(own_keys(&config));
+        let rows = Arc::new(RowChanges::default());
         let transport = MeshTransport {
             mesh,
             inbound: Arc::new(tokio::sync::Mutex::new(inbound)),
@@ -97,12 +120,14 @@ impl Membership {
             desired.clone(),
             counts.clone(),
             view_tx,
+            rows.clone(),
             leave_rx,
         );
         tokio::spawn(runner.run());
         Ok(MembershipHandle {
             desired,
             view,
+            rows,
             leave,
             counts,
         })
@@ -163,6 +188,34 @@ impl MembershipHandle {
             .set(keys::config_keys(buckets, newest_root, newest));
     }
 
+    /// Publishes rows of the package ledger: keys `mint`, `plan` and `q.…`; `None` takes a key away. With
+    /// `push` this node gossips with its live peers at once, without it the rows go with the next round.
+    ///
+    /// Left out, with a word in the log, is what no peer would read: other keys, values that are too long
+    /// ([`ROW_MAX_BYTES`](super::ROW_MAX_BYTES)) or not visible ASCII, and keys beyond [`MAX_ROWS`].
+    pub fn publish_rows(
+        &self,
+        changes: impl IntoIterator<Item = (String, Option<String>)>,
+        push: bool,
+    ) {
+        self.desired.set_rows(changes);
+        match push {
+            true => self.desired.push(None),
+            false => self.desired.changed_quietly.notify_one(),
+        }
+    }
+
+    /// Gossips at once with these nodes, as far as they are live: for rows that are for them alone.
+    pub fn push_to(&self, nodes: impl IntoIterator<Item = NodeId>) {
+        self.desired.push(Some(nodes.into_iter().collect()));
+    }
+
+    /// What other nodes' rows have changed to since this was last asked, of each row the newest. Rows are
+    /// those of a node's newest incarnation; a dead node's stay until it is forgotten.
+    pub fn take_rows(&self) -> Vec<RowChange> {
+        self.rows.take()
+    }
+
     /// Tells the peers that this node stops, then stops gossiping. Takes at most two seconds.
     pub async fn leave(&self) {
         let (done, left) = oneshot::channel();
@@ -196,14 +249,79 @@ impl Counts {
 
 impl Desired {
     pub fn set(&self, keys: impl IntoIterator<Item = (String, String)>) {
-        self.keys.lock().extend(keys);
+        let mut known = self.keys.lock();
+        for (key, value) in keys {
+            known.set(key, Some(value));
+        }
+        drop(known);
+        self.push(None);
+    }
+
+    /// Asks for a push to these nodes, or to all.
+    fn push(&self, nodes: Option<BTreeSet<NodeId>>) {
+        let push = &mut self.keys.lock().push;
+        match nodes {
+            Some(nodes) => push.nodes.extend(nodes),
+            None => push.all = true,
+        }
         self.changed.notify_one();
     }
 
+    /// Whom the push is for that was asked for.
+    pub fn take_push(&self) -> Push {
+        std::mem::take(&mut self.keys.lock().push)
+    }
+
+    fn set_rows(&self, changes: impl IntoIterator<Item = (String, Option<String>)>) {
+        let mut known = self.keys.lock();
+        for (key, value) in changes {
+            let legal = value
+                .as_ref()
+                .is_none_or(|value| rows::is_legal(&key, value));
+            let new = value.is_some() && !known.values.contains_key(&key);
+            if !rows::is_row(&key) || !legal || new && known.rows >= MAX_ROWS {
+                tracing::error!(key, "a row that no peer would read is not published");
+                continue;
+            }
+            known.set(key, value);
+        }
+    }
+
+    /// All keys, for an incarnation that begins.
     pub fn keys(&self) -> Vec<(String, String)> {
         let keys = self.keys.lock();
-        keys.iter()
+        keys.values
+            .iter()
             .map(|(key, value)| (key.clone(), value.clone()))
             .collect()
+    }
+
+    /// What was set or taken away since this was last asked.
+    pub fn take_changes(&self) -> Vec<(String, Option<String>)> {
+        let mut keys = self.keys.lock();
+        let changed = std::mem::take(&mut keys.changed);
+        let value = |key: String| {
+            let value = keys.values.get(&key).cloned();
+            (key, value)
+        };
+        changed.into_iter().map(value).collect()
+    }
+}
+
+// === impl Keys ===
+
+impl Keys {
+    fn set(&mut self, key: String, value: Option<String>) {
+        if self.values.get(&key) == value.as_ref() {
+            return;
+        }
+        let row = usize::from(rows::is_row(&key));
+        let before = match value {
+            Some(value) => self.values.insert(key.clone(), value),
+            None => self.values.remove(&key),
+        };
+        let there = usize::from(self.values.contains_key(&key));
+        self.rows = self.rows + row * there - row * usize::from(before.is_some());
+        self.changed.insert(key);
     }
 }

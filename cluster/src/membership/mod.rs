@@ -8,6 +8,9 @@
 mod codec;
 mod handle;
 mod keys;
+mod rows;
+#[cfg(test)]
+mod rows_tests;
 mod runner;
 #[cfg(test)]
 mod tests;
@@ -15,4 +18,5 @@ mod transport;
 mod view;
 
 pub use handle::{Membership, MembershipConfig, MembershipCounters, MembershipHandle};
+pub use rows::{MAX_ROWS, PLAN_MAX_BYTES, ROW_MAX_BYTES, RowChange};
 pub use view::{ClusterView, NodeView};

@@ -1,6 +1,7 @@
 //! The task that keeps an incarnation of chitchat running, publishes this node's keys through it and
 //! turns its state into views.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -11,9 +12,11 @@ use chitchat::{
 use rand::seq::IteratorRandom;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout};
+use weir_config::NodeId;
 
-use super::handle::{Counts, Desired, MembershipConfig};
+use super::handle::{Counts, Desired, MembershipConfig, Push};
 use super::keys;
+use super::rows::RowChanges;
 use super::transport::MeshTransport;
 use super::view::{ClusterView, Viewer};
 
@@ -40,6 +43,7 @@ pub(super) struct Runner {
     desired: Arc<Desired>,
     counts: Arc<Counts>,
     view: watch::Sender<Arc<ClusterView>>,
+    rows: Arc<RowChanges>,
     leave: mpsc::Receiver<oneshot::Sender<()>>,
     /// Of the incarnation now or last running.
     generation: u64,
@@ -62,6 +66,7 @@ impl Runner {
         desired: Arc<Desired>,
         counts: Arc<Counts>,
         view: watch::Sender<Arc<ClusterView>>,
+        rows: Arc<RowChanges>,
         leave: mpsc::Receiver<oneshot::Sender<()>>,
     ) -> Self {
         Runner {
@@ -70,6 +75,7 @@ impl Runner {
             desired,
             counts,
             view,
+            rows,
             leave,
             generation: 0,
         }
@@ -164,35 +170,53 @@ impl Runner {
         let mut tick = interval(self.config.gossip_interval);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let push_spacing = self.config.gossip_interval / 10;
-        let mut push_from = Instant::now();
-        let mut to_push = true;
+        let look_spacing = self.config.gossip_interval / 20;
+        let (mut push_from, mut look_from) = (Instant::now(), Instant::now());
+        let (mut to_push, mut to_look) = (true, true);
+        // Of this node's own keys, as they were pushed last.
+        let mut pushed = 0;
         loop {
             tokio::select! {
                 end = &mut terminated => {
                     let reason = end.err().map_or("it stopped".to_owned(), |error| format!("{error:#}"));
                     return End::Died(reason);
                 }
-                () = self.desired.changed.notified() => {
-                    to_push = true;
-                    continue;
+                () = self.desired.changed.notified() => to_push = true,
+                () = self.desired.changed_quietly.notified() => {
+                    self.set_keys(&chitchat, |_, _| ()).await;
                 }
                 () = sleep_until(push_from), if to_push => {
                     to_push = false;
+                    to_look = true;
                     push_from = Instant::now() + push_spacing;
-                    self.push(&chitchat).await;
+                    pushed = self.push(&chitchat, pushed).await;
                 }
                 done = self.leave.recv() => {
                     self.say_goodbye(chitchat).await;
                     done.map(|done| done.send(()));
                     return End::Left;
                 }
-                () = seen.notified() => {}
-                Ok(()) = live_nodes.changed() => {}
-                _ = tick.tick() => {}
+                () = seen.notified() => to_look = true,
+                Ok(()) = live_nodes.changed() => to_look = true,
+                _ = tick.tick() => to_look = true,
+                () = sleep_until(look_from), if to_look => {
+                    to_look = false;
+                    look_from = Instant::now() + look_spacing;
+                    if let Some(generation) = self.look(&chitchat, &mut viewer).await {
+                        return End::Outranked(generation);
+                    }
+                }
             }
-            let (view, outranked) = chitchat
-                .with_chitchat(|chitchat| viewer.look(chitchat))
-                .await;
+        }
+    }
+
+    /// Shows what others say now; the generation of an earlier self that outranks this one.
+    async fn look(&self, chitchat: &ChitchatHandle, viewer: &mut Viewer) -> Option<u64> {
+        let look = chitchat
+            .with_chitchat(|chitchat| viewer.look(chitchat))
+            .await;
+        self.rows.add(look.rows);
+        if let Some(view) = look.view {
             self.view.send_if_modified(|known| {
                 let changed = **known != view;
                 if changed {
@@ -200,41 +224,71 @@ impl Runner {
                 }
                 changed
             });
-            if let Some(generation) = outranked {
-                return End::Outranked(generation);
-            }
         }
+        look.outranked
     }
 
-    /// Sets this node's keys and gossips with its live peers at once.
-    async fn push(&self, chitchat: &ChitchatHandle) {
-        let keys = self.desired.keys();
-        let peers = chitchat
-            .with_chitchat(|chitchat| {
-                let own = chitchat.self_node_state();
-                let before = own.max_version();
-                keys.iter().for_each(|(key, value)| own.set(key, value));
-                if own.max_version() == before {
-                    return Vec::new();
+    /// Sets this node's keys, and gossips at once with its live peers where anything is newer than what was
+    /// `pushed` before, or with those it was asked to; the version that all were pushed.
+    async fn push(&self, chitchat: &ChitchatHandle, pushed: u64) -> u64 {
+        let Push { all, nodes } = self.desired.take_push();
+        let (version, peers) = self
+            .set_keys(chitchat, |chitchat, version| {
+                match all && version != pushed {
+                    true => some_live_peers(chitchat),
+                    false => live_among(chitchat, &nodes),
                 }
-                some_live_peers(chitchat)
             })
             .await;
         for peer in peers {
             // Fails only where chitchat has died, which its termination says too.
             let _ = chitchat.gossip(peer);
         }
+        if all { version } else { pushed }
+    }
+
+    /// Sets what changed of this node's keys; the version they are at then, and what `then` says.
+    async fn set_keys<T>(
+        &self,
+        chitchat: &ChitchatHandle,
+        then: impl Fn(&Chitchat, u64) -> T,
+    ) -> (u64, T) {
+        let changes = self.desired.take_changes();
+        chitchat
+            .with_chitchat(|chitchat| {
+                let own = chitchat.self_node_state();
+                for (key, value) in &changes {
+                    match value {
+                        Some(value) => own.set(key, value),
+                        None if own.contains_key(key) => own.delete(key),
+                        None => {}
+                    }
+                }
+                let version = own.max_version();
+                (version, then(chitchat, version))
+            })
+            .await
     }
 
     async fn say_goodbye(&self, chitchat: ChitchatHandle) {
         self.desired
             .set([(keys::LEAVING.to_owned(), "true".to_owned())]);
-        self.push(&chitchat).await;
+        self.push(&chitchat, 0).await;
         // Gossip has no receipt: a few intervals carry the word to everyone.
         let word = self.config.gossip_interval * 2;
         sleep(word.clamp(Duration::from_millis(100), Duration::from_millis(500))).await;
         let _ = timeout(Duration::from_secs(1), chitchat.shutdown()).await;
     }
+}
+
+fn live_among(chitchat: &Chitchat, nodes: &BTreeSet<NodeId>) -> Vec<std::net::SocketAddr> {
+    if nodes.is_empty() {
+        return Vec::new();
+    }
+    let me = chitchat.self_chitchat_id();
+    let named = |id: &&ChitchatId| id.node_id.parse().is_ok_and(|node| nodes.contains(&node));
+    let live = chitchat.live_nodes().filter(|id| *id != me).filter(named);
+    live.map(|id| id.gossip_advertise_addr).collect()
 }
 
 fn some_live_peers(chitchat: &Chitchat) -> Vec<std::net::SocketAddr> {

@@ -16,12 +16,12 @@ use super::*;
 use crate::mesh::{ConfigPort, MeshConfig, MeshHandle, server};
 use crate::replication::ConfigSnapshot;
 
-fn loopback(port: u16) -> SocketAddr {
+pub(super) fn loopback(port: u16) -> SocketAddr {
     ([127, 0, 0, 1], port).into()
 }
 
 /// A chitchat that talks to nobody.
-fn chitchat(node: &str, generation: u64) -> Chitchat {
+pub(super) fn chitchat(node: &str, generation: u64) -> Chitchat {
     let config = ChitchatConfig {
         chitchat_id: ChitchatId::new(node, generation, loopback(1)),
         cluster_id: "test".to_owned(),
@@ -55,7 +55,8 @@ fn of_two_incarnations_the_newest_speaks() {
     meet(&mut chitchat, "a", 20, "new");
     meet(&mut chitchat, "a", 10, "old");
     meet(&mut chitchat, "Not a name!", 1, "odd");
-    let (view, outranked) = Viewer::new("me".parse().unwrap(), 5).look(&chitchat);
+    let look = Viewer::new("me".parse().unwrap(), 5).look(&chitchat);
+    let view = look.view.unwrap();
     let seen: Vec<_> = view
         .nodes
         .iter()
@@ -63,15 +64,15 @@ fn of_two_incarnations_the_newest_speaks() {
         .collect();
     assert_eq!(seen, [("a", 20, "new"), ("me", 5, "")]);
     assert!(view.node(&"me".parse().unwrap()).unwrap().live);
-    assert_eq!(outranked, None);
+    assert_eq!(look.outranked, None);
 }
 
 #[test]
 fn an_earlier_self_with_a_later_clock_is_noticed() {
     let mut chitchat = chitchat("me", 5);
     meet(&mut chitchat, "me", 9, "");
-    let (_, outranked) = Viewer::new("me".parse().unwrap(), 5).look(&chitchat);
-    assert_eq!(outranked, Some(9));
+    let look = Viewer::new("me".parse().unwrap(), 5).look(&chitchat);
+    assert_eq!(look.outranked, Some(9));
 }
 
 #[test]
@@ -80,7 +81,7 @@ fn what_changed_is_read_again() {
     let mut viewer = Viewer::new("me".parse().unwrap(), 5);
     for region in ["shanghai", "tianjin"] {
         chitchat.self_node_state().set("region", region);
-        let (view, _) = viewer.look(&chitchat);
+        let view = viewer.look(&chitchat).view.unwrap();
         assert_eq!(view.nodes[0].region, region);
     }
 }
@@ -100,7 +101,7 @@ fn mesh(id: &str, listener: TcpListener) -> MeshHandle {
 }
 
 /// A node on this thread.
-fn node(id: &str, seeds: &[SocketAddr]) -> (MembershipHandle, SocketAddr) {
+pub(super) fn node(id: &str, seeds: &[SocketAddr]) -> (MembershipHandle, SocketAddr) {
     let listener = server::bind(loopback(0)).unwrap();
     let mesh_addr = listener.local_addr().unwrap();
     let mesh = mesh(id, listener);
@@ -119,7 +120,7 @@ fn node(id: &str, seeds: &[SocketAddr]) -> (MembershipHandle, SocketAddr) {
     (Membership::start(config, mesh).unwrap(), mesh_addr)
 }
 
-async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+pub(super) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let begun = Instant::now();
     let wait = async {
         while !holds() {
@@ -133,7 +134,7 @@ async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     );
 }
 
-fn sees_live(who: &MembershipHandle, id: &str) -> bool {
+pub(super) fn sees_live(who: &MembershipHandle, id: &str) -> bool {
     let view = who.view().borrow().clone();
     view.node(&id.parse().unwrap())
         .is_some_and(|node| node.live)

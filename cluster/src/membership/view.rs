@@ -1,11 +1,12 @@
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::net::SocketAddr;
 
-use chitchat::{Chitchat, ChitchatId, NodeState, Version};
+use chitchat::{Chitchat, ChitchatId, NodeState};
 use weir_config::digest::Buckets;
 use weir_config::{NodeId, Stamp};
 
 use super::keys;
+use super::rows::{KnownRows, RowChange};
 
 /// The cluster as this node sees it.
 #[derive(Clone, PartialEq, Debug)]
@@ -57,7 +58,27 @@ impl ClusterView {
 pub(super) struct Viewer {
     me: NodeId,
     generation: u64,
-    read: HashMap<ChitchatId, (Version, NodeView)>,
+    read: BTreeMap<NodeId, Known>,
+    /// Rows of other nodes that changed, not yet taken.
+    rows: Vec<RowChange>,
+    /// Something is different from the view that was given out last.
+    changed: bool,
+}
+
+/// A node's newest incarnation, as it was read.
+struct Known {
+    id: ChitchatId,
+    view: NodeView,
+    rows: KnownRows,
+}
+
+/// What a look at chitchat's state brought.
+pub(super) struct Look {
+    /// Where it differs from the one before.
+    pub view: Option<ClusterView>,
+    /// The generation of a dead incarnation of this very node that is higher than its own.
+    pub outranked: Option<u64>,
+    pub rows: Vec<RowChange>,
 }
 
 // === impl Viewer ===
@@ -67,13 +88,14 @@ impl Viewer {
         Viewer {
             me,
             generation,
-            read: HashMap::new(),
+            read: BTreeMap::new(),
+            rows: Vec::new(),
+            changed: true,
         }
     }
 
-    /// The view now, and the generation of a dead incarnation of this very node that is higher than its
-    /// own, where there is one.
-    pub fn look(&mut self, chitchat: &Chitchat) -> (ClusterView, Option<u64>) {
+    /// Reads what has changed.
+    pub fn look(&mut self, chitchat: &Chitchat) -> Look {
         let live: HashSet<&ChitchatId> = chitchat.live_nodes().collect();
         // A restarted node has two incarnations until the old one is collected: the newest speaks.
         let mut newest: BTreeMap<NodeId, (&ChitchatId, &NodeState)> = BTreeMap::new();
@@ -92,28 +114,79 @@ impl Viewer {
             .filter(|id| !live.contains(id))
             .map(|id| id.generation_id);
 
-        let mut read = HashMap::with_capacity(newest.len());
-        for (node, (id, state)) in newest {
-            let version = state.max_version();
-            let mut view = match self.read.remove(id) {
-                Some((known, view)) if known == version => view,
-                _ => read_node(node, id, state),
-            };
-            view.live = live.contains(id);
-            read.insert(id.clone(), (version, view));
+        let forgotten: Vec<NodeId> = self
+            .read
+            .keys()
+            .filter(|node| !newest.contains_key(*node))
+            .cloned()
+            .collect();
+        for node in forgotten {
+            self.end(&node);
         }
-        self.read = read;
-        let mut nodes: Vec<NodeView> = self.read.values().map(|(_, view)| view.clone()).collect();
-        nodes.sort_by(|a, b| a.id.cmp(&b.id));
-        let view = ClusterView {
+        for (node, (id, state)) in newest {
+            self.read_node(node, id, state, live.contains(id));
+        }
+        let view = std::mem::take(&mut self.changed).then(|| ClusterView {
             me: self.me.clone(),
-            nodes,
+            nodes: self.read.values().map(|known| known.view.clone()).collect(),
+        });
+        Look {
+            view,
+            outranked,
+            rows: std::mem::take(&mut self.rows),
+        }
+    }
+
+    fn read_node(&mut self, node: NodeId, id: &ChitchatId, state: &NodeState, live: bool) {
+        if self.read.get(&node).is_some_and(|known| known.id != *id) {
+            self.end(&node);
+        }
+        let mine = node == self.me;
+        let known = match self.read.get_mut(&node) {
+            Some(known) => {
+                let read = known.rows.read(state);
+                if read.others {
+                    let view = read_view(node, id, state);
+                    let known_live = std::mem::replace(&mut known.view, view).live;
+                    known.view.live = known_live;
+                    self.changed = true;
+                }
+                if !mine {
+                    self.rows.extend(read.rows);
+                }
+                known
+            }
+            None => {
+                let mut rows = KnownRows::new(node.clone(), id);
+                let read = rows.read(state);
+                if !mine {
+                    self.rows.extend(read.rows);
+                }
+                self.changed = true;
+                let known = Known {
+                    id: id.clone(),
+                    view: read_view(node.clone(), id, state),
+                    rows,
+                };
+                self.read.entry(node).or_insert(known)
+            }
         };
-        (view, outranked)
+        self.changed |= known.view.live != live;
+        known.view.live = live;
+    }
+
+    /// Forgets an incarnation, and says that its rows are gone.
+    fn end(&mut self, node: &NodeId) {
+        if let Some(known) = self.read.remove(node) {
+            self.changed = true;
+            if *node != self.me {
+                self.rows.extend(known.rows.end());
+            }
+        }
     }
 }
 
-fn read_node(node: NodeId, id: &ChitchatId, state: &NodeState) -> NodeView {
+fn read_view(node: NodeId, id: &ChitchatId, state: &NodeState) -> NodeView {
     let text = |key: &str| keys::read_text(state.get(key));
     let addr = |key: &str| text(key).and_then(|text| text.parse().ok());
     NodeView {

@@ -1,8 +1,9 @@
-//! Requests for configuration to other nodes.
+//! Requests to other nodes.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use actix_web::web::Bytes;
 use awc::http::{Method, StatusCode, header};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -10,6 +11,7 @@ use tokio::time::timeout;
 use weir_config::{Record, Stamp};
 
 use super::MeshError;
+use super::ask::{ASK_ANSWER_MAX_BYTES, ASK_DEADLINE, ASK_QUERY_MAX_BYTES};
 use super::handle::MeshHandle;
 use super::http;
 use super::wire::{
@@ -18,16 +20,24 @@ use super::wire::{
 };
 use crate::replication::VersionName;
 
-/// Time for a whole request, answer included.
+/// Time for a whole request about configuration, answer included.
 const DEADLINE: Duration = Duration::from_secs(5);
 /// How much of a refusal is kept for the log, bytes.
 const REASON_MAX_BYTES: usize = 512;
 
-/// Asks other nodes for configuration. Not `Send`: one per thread, from [`MeshHandle::client`].
+/// Asks other nodes. Not `Send`: one per thread, from [`MeshHandle::client`].
 #[derive(Clone)]
 pub struct MeshClient {
     mesh: MeshHandle,
     http: awc::Client,
+}
+
+/// One request; its path begins after `/mesh/v1/`.
+struct Request {
+    method: Method,
+    path: String,
+    body: Vec<u8>,
+    answer_max_bytes: usize,
 }
 
 // === impl MeshClient ===
@@ -91,6 +101,30 @@ impl MeshClient {
         self.ask(addr, Method::GET, &what, Vec::new()).await
     }
 
+    /// Asks a node a question by its name; `query` is encoded as in a URL. `None`: it has nothing to say of that.
+    ///
+    /// # Errors
+    /// As for any request, within [`ASK_DEADLINE`]; a node that does not know the question refuses with 404.
+    pub async fn ask_node<T: DeserializeOwned>(
+        &self,
+        addr: SocketAddr,
+        what: &str,
+        query: &str,
+    ) -> Result<Option<T>, MeshError> {
+        if query.len() > ASK_QUERY_MAX_BYTES {
+            let reason = format!("the query is longer than {ASK_QUERY_MAX_BYTES} bytes");
+            return Err(MeshError::Unreadable { addr, reason });
+        }
+        let request = Request {
+            method: Method::GET,
+            path: format!("ask/{what}?{query}"),
+            body: Vec::new(),
+            answer_max_bytes: ASK_ANSWER_MAX_BYTES,
+        };
+        let answer = self.within(ASK_DEADLINE, addr, request).await?;
+        answer.map(|body| read(addr, &body)).transpose()
+    }
+
     async fn post<T: DeserializeOwned>(
         &self,
         addr: SocketAddr,
@@ -108,56 +142,81 @@ impl MeshClient {
         what: &str,
         body: Vec<u8>,
     ) -> Result<T, MeshError> {
+        let request = Request {
+            method,
+            path: format!("config/{what}"),
+            body,
+            answer_max_bytes: ANSWER_MAX_BYTES,
+        };
+        let answer = self.within(DEADLINE, addr, request).await?;
+        read(addr, &answer.unwrap_or_default())
+    }
+
+    /// The body of the answer; `None`: there was nothing to answer. What is cut off before the answer is
+    /// here is lost, as in a broken network.
+    async fn within(
+        &self,
+        deadline: Duration,
+        addr: SocketAddr,
+        request: Request,
+    ) -> Result<Option<Bytes>, MeshError> {
         if self.mesh.cut().is_cut(addr) {
             return Err(MeshError::Cut(addr));
         }
-        let deadline = MeshError::Deadline {
+        let answer = timeout(deadline, self.exchange(addr, request)).await;
+        if self.mesh.cut().is_cut(addr) {
+            return Err(MeshError::Cut(addr));
+        }
+        answer.unwrap_or(Err(MeshError::Deadline {
             addr,
-            after_ms: DEADLINE.as_millis() as u64,
-        };
-        timeout(DEADLINE, self.exchange(addr, method, what, body))
-            .await
-            .unwrap_or(Err(deadline))
+            after_ms: deadline.as_millis() as u64,
+        }))
     }
 
-    async fn exchange<T: DeserializeOwned>(
+    async fn exchange(
         &self,
         addr: SocketAddr,
-        method: Method,
-        what: &str,
-        body: Vec<u8>,
-    ) -> Result<T, MeshError> {
-        let mut request = self
+        request: Request,
+    ) -> Result<Option<Bytes>, MeshError> {
+        let url = format!("http://{addr}/mesh/v1/{}", request.path);
+        let mut sent = self
             .http
-            .request(method, format!("http://{addr}/mesh/v1/config/{what}"))
+            .request(request.method, url)
             .insert_header((header::CONTENT_TYPE, "application/json"));
         for header in self.mesh.links.me.headers() {
-            request = request.insert_header(header);
+            sent = sent.insert_header(header);
         }
-        let mut answer = request
-            .send_body(body)
-            .await
-            .map_err(|error| MeshError::Unreachable {
-                addr,
-                reason: error.to_string(),
-            })?;
-        if answer.status() != StatusCode::OK {
-            let body = answer
-                .body()
-                .limit(REASON_MAX_BYTES)
-                .await
-                .unwrap_or_default();
-            return Err(MeshError::Refused {
-                addr,
-                status: answer.status().as_u16(),
-                reason: String::from_utf8_lossy(&body).into_owned(),
-            });
+        let answer = sent.send_body(request.body).await;
+        let mut answer = answer.map_err(|error| MeshError::Unreachable {
+            addr,
+            reason: error.to_string(),
+        })?;
+        match answer.status() {
+            StatusCode::OK => {}
+            StatusCode::NO_CONTENT => return Ok(None),
+            status => {
+                let body = answer.body().limit(REASON_MAX_BYTES).await;
+                let reason = String::from_utf8_lossy(&body.unwrap_or_default()).into_owned();
+                return Err(MeshError::Refused {
+                    addr,
+                    status: status.as_u16(),
+                    reason,
+                });
+            }
         }
-        let body = answer.body().limit(ANSWER_MAX_BYTES).await;
-        let unreadable = |reason: String| MeshError::Unreadable { addr, reason };
-        let body = body.map_err(|error| unreadable(error.to_string()))?;
-        serde_json::from_slice(&body).map_err(|error| unreadable(error.to_string()))
+        let body = answer.body().limit(request.answer_max_bytes).await;
+        body.map(Some).map_err(|error| MeshError::Unreadable {
+            addr,
+            reason: error.to_string(),
+        })
     }
+}
+
+fn read<T: DeserializeOwned>(addr: SocketAddr, body: &[u8]) -> Result<T, MeshError> {
+    serde_json::from_slice(body).map_err(|error| MeshError::Unreadable {
+        addr,
+        reason: error.to_string(),
+    })
 }
 
 fn unwritable(addr: SocketAddr, error: &serde_json::Error) -> MeshError {

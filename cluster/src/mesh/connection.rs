@@ -44,7 +44,7 @@ where
     let (pongs, pongs_to_send) = mpsc::channel(PONGS);
     tokio::select! {
         () = receive(links, addr, &peer, stream, &heard, pongs) => {}
-        () = send(&peer, number, sink, pongs_to_send) => {}
+        () = send(links, addr, &peer, number, sink, pongs_to_send) => {}
         () = silence(&heard) => {}
         () = outlived(&peer, number) => {}
     }
@@ -81,6 +81,8 @@ async fn receive<R: Stream<Item = Incoming> + Unpin>(
 }
 
 async fn send<S: Sink<Message> + Unpin>(
+    links: &Links,
+    addr: SocketAddr,
     peer: &Peer,
     number: u64,
     mut sink: S,
@@ -94,6 +96,11 @@ async fn send<S: Sink<Message> + Unpin>(
         let newest = *connections.borrow_and_update() == number;
         let message = tokio::select! {
             frame = peer.pop(), if newest => {
+                // It waited here while the cut was made.
+                if links.cut.is_cut(addr) {
+                    peer.count_dropped(1);
+                    continue;
+                }
                 peer.count_out(frame.len());
                 Message::Binary(frame)
             }

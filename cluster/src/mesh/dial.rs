@@ -19,6 +19,8 @@ use super::peer::Peer;
 const DIAL_TIMEOUT: Duration = Duration::from_secs(2);
 const BACKOFF_MIN: Duration = Duration::from_millis(50);
 const BACKOFF_MAX: Duration = Duration::from_secs(2);
+/// How often it is looked whether a cut is healed: soon after it is, the peers are dialled.
+const WHILE_CUT: Duration = Duration::from_millis(100);
 /// A peer nothing is sent to for so long is forgotten.
 const FORGET_AFTER: Duration = Duration::from_secs(120);
 
@@ -46,12 +48,12 @@ async fn look_after(links: Arc<Links>, addr: SocketAddr, peer: Arc<Peer>) {
         if peer.is_connected() {
             continue;
         }
-        let dialled = if links.cut.is_cut(addr) {
-            Err("cut".to_owned())
-        } else {
-            dial(&links, addr, &peer).await
-        };
-        match dialled {
+        if links.cut.is_cut(addr) {
+            peer.discard();
+            sleep(WHILE_CUT).await;
+            continue;
+        }
+        match dial(&links, addr, &peer).await {
             Ok(()) => backoff = BACKOFF_MIN,
             Err(reason) => {
                 peer.count_failed_dial();

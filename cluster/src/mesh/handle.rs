@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use weir_config::NodeId;
 
+use super::ask::{AskPort, Asks};
 use super::client::MeshClient;
 use super::cut::Cut;
 use super::identity::Identity;
@@ -39,6 +40,7 @@ pub struct Inbound {
 pub struct MeshHandle {
     pub(super) links: Arc<Links>,
     pub(super) config: Arc<MeshConfig>,
+    pub(super) asks: Arc<Asks>,
     inbound: Arc<Mutex<Option<mpsc::Receiver<Inbound>>>>,
     arbiter: ArbiterHandle,
 }
@@ -64,6 +66,7 @@ impl MeshHandle {
         Ok(MeshHandle {
             links,
             config: Arc::new(config),
+            asks: Arc::default(),
             inbound: Arc::new(Mutex::new(Some(inbound_rx))),
             arbiter: arbiter.handle(),
         })
@@ -80,7 +83,12 @@ impl MeshHandle {
         self.inbound.lock().take()
     }
 
-    /// A client for configuration requests. It is not `Send`: make it on the thread that uses it.
+    /// Answers a question of other nodes from now on: `GET /mesh/v1/ask/{what}`.
+    pub fn answer(&self, what: &'static str, port: impl AskPort) {
+        self.asks.answer(what, Arc::new(port));
+    }
+
+    /// A client for requests to other nodes. It is not `Send`: make it on the thread that uses it.
     pub fn client(&self) -> MeshClient {
         MeshClient::new(self.clone())
     }

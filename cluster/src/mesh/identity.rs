@@ -39,6 +39,11 @@ impl Identity {
         ]
     }
 
+    /// Where a caller says it is dialled.
+    pub fn address(headers: &HeaderMap) -> Option<SocketAddr> {
+        headers.get(MESH_ADDR)?.to_str().ok()?.parse().ok()
+    }
+
     /// The caller, where it is another node of this cluster.
     pub fn admit(&self, headers: &HeaderMap) -> Result<Identity, NotAPeer> {
         let text = |name: &'static str| {
@@ -50,9 +55,7 @@ impl Identity {
             return Err(NotAPeer::OtherCluster(cluster.chars().take(64).collect()));
         }
         let node: NodeId = text(NODE)?.parse().map_err(|_| NotAPeer::Unnamed(NODE))?;
-        let mesh_addr: SocketAddr = text(MESH_ADDR)?
-            .parse()
-            .map_err(|_| NotAPeer::Unnamed(MESH_ADDR))?;
+        let mesh_addr = Self::address(headers).ok_or(NotAPeer::Unnamed(MESH_ADDR))?;
         if node == self.node || mesh_addr == self.mesh_addr {
             return Err(NotAPeer::Namesake);
         }

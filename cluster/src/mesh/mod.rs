@@ -1,6 +1,6 @@
 //! The mesh: how nodes reach each other. HTTP on one port per node; gossip frames are binary WebSocket
-//! messages on a connection kept open between each pair, pushes and pulls of configuration are ordinary
-//! requests.
+//! messages on a connection kept open between each pair; pushes and pulls of configuration, and what one node
+//! asks of another by name, are ordinary requests.
 //!
 //! ```text
 //! membership ── send(addr, frame) ──▶ links ──▶ peer queue ──▶ connection ══▶ the other node
@@ -9,6 +9,7 @@
 //!
 //! Nothing here is authenticated yet: until nodes have certificates the port is bound to loopback only.
 
+mod ask;
 pub mod client;
 mod connection;
 mod cut;
@@ -23,6 +24,7 @@ mod port;
 pub mod server;
 pub mod wire;
 
+pub use ask::{ASK_ANSWER_MAX_BYTES, ASK_DEADLINE, ASK_QUERY_MAX_BYTES, AskAnswer, AskPort};
 pub use client::MeshClient;
 pub use cut::Cut;
 pub use error::MeshError;

@@ -5,7 +5,9 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
-use actix_web::dev::Server;
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{Server, ServiceRequest, ServiceResponse};
+use actix_web::middleware::{Next, from_fn};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, rt, web};
 use actix_ws::Message;
 use futures_util::StreamExt;
@@ -65,8 +67,10 @@ pub fn server(
             .app_data(web::JsonConfig::default().limit(REQUEST_MAX_BYTES))
             .service(
                 web::scope("/mesh/v1")
+                    .wrap(from_fn(lose_when_cut))
                     .route("/node", web::get().to(node))
                     .route("/gossip", web::get().to(gossip))
+                    .route("/ask/{what}", web::get().to(ask))
                     .route("/config/stamps", web::post().to(stamps))
                     .route("/config/pull", web::post().to(pull))
                     .service(
@@ -97,12 +101,29 @@ fn admit(mesh: &MeshHandle, request: &HttpRequest) -> Result<Identity, Box<HttpR
     let me = &mesh.links.me;
     match me.admit(request.headers()) {
         Err(why) => Err(Box::new(refuse(me, why))),
-        Ok(peer) if mesh.cut().is_cut(peer.mesh_addr) => {
-            let cut = HttpResponse::ServiceUnavailable().body("the mesh is cut here\n");
-            Err(Box::new(cut))
-        }
+        Ok(peer) if mesh.cut().is_cut(peer.mesh_addr) => Err(Box::new(cut_off())),
         Ok(peer) => Ok(peer),
     }
+}
+
+/// The answer to a caller that was cut off while it was made does not arrive, as in a broken network.
+async fn lose_when_cut(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> actix_web::Result<ServiceResponse<BoxBody>> {
+    let mesh = request.app_data::<web::Data<MeshHandle>>().cloned();
+    let caller = Identity::address(request.headers());
+    let answer = next.call(request).await?.map_into_boxed_body();
+    match (mesh, caller) {
+        (Some(mesh), Some(caller)) if mesh.cut().is_cut(caller) => {
+            Ok(answer.into_response(cut_off()))
+        }
+        _ => Ok(answer),
+    }
+}
+
+fn cut_off() -> HttpResponse {
+    HttpResponse::ServiceUnavailable().body("the mesh is cut here\n")
 }
 
 fn refuse(me: &Identity, why: NotAPeer) -> HttpResponse {
@@ -229,6 +250,23 @@ async fn version(
             since_ms,
         }),
         Err(error) => HttpResponse::InternalServerError().body(format!("{error}\n")),
+    }
+}
+
+async fn ask(
+    request: HttpRequest,
+    mesh: web::Data<MeshHandle>,
+    what: web::Path<String>,
+) -> HttpResponse {
+    if let Err(refused) = admit(&mesh, &request) {
+        return *refused;
+    }
+    match mesh.asks.ask(&what, request.query_string()).await {
+        Ok(Some(body)) => HttpResponse::Ok()
+            .content_type("application/json")
+            .body(body),
+        Ok(None) => HttpResponse::NoContent().finish(),
+        Err(why) => why.response(),
     }
 }
 

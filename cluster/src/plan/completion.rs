@@ -104,8 +104,7 @@ impl Planner {
             })
         });
         let awaited = seats.chain(replaced).filter(|(node, memory, harmless)| {
-            let done = self.acknowledges(node, *memory, plan) && self.agrees(node, now);
-            !(*harmless || done)
+            !harmless && !(self.acknowledges(node, *memory, plan) && self.agrees(node, now))
         });
         let awaited: BTreeSet<NodeId> = awaited.map(|(node, ..)| node.clone()).collect();
         awaited.into_iter().collect()

@@ -1,6 +1,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::ElasticPack;
+
 /// Belongs to a space, holds one package and many businesses.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Gateway {
@@ -13,6 +15,10 @@ pub struct Gateway {
     /// What happens beyond the package, for businesses that do not say otherwise.
     #[serde(default)]
     pub overflow: Overflow,
+    /// What comes on top of the package for a while, at most 16; those that have ended add nothing, and go
+    /// with the next change of the gateway.
+    #[serde(default)]
+    pub elastic_packs: Vec<ElasticPack>,
 }
 
 /// The limit of a gateway over all regions together: a package by name, or a custom one. A named one may be

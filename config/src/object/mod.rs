@@ -1,6 +1,7 @@
 //! The objects of the configuration, and the record in which one travels between nodes.
 
 mod business;
+mod elastic;
 mod gateway;
 mod mini_program;
 mod region;
@@ -13,6 +14,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 pub use business::{Access, AttachedDomain, Business, BusinessType, EnvVersion, Gray, UrlRule};
+pub use elastic::{ElasticPack, Limit};
 pub use gateway::{Gateway, Overflow, Package, PackageName};
 pub use mini_program::{MiniProgram, PlatformVersion, PlatformVersions};
 pub use region::{DEFAULT_REGIONS, Region};

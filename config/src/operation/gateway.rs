@@ -7,8 +7,8 @@ use crate::operation::{Change, field};
 use crate::refusal::Refusal;
 
 /// A custom package's limits on its own figures: one byte a second to 1 Tbps; one to ten million calls a second.
-const BANDWIDTH_BPS: std::ops::RangeInclusive<u64> = 8..=1_000_000_000_000;
-const QPS: std::ops::RangeInclusive<u64> = 1..=10_000_000;
+pub(super) const BANDWIDTH_BPS: std::ops::RangeInclusive<u64> = 8..=1_000_000_000_000;
+pub(super) const QPS: std::ops::RangeInclusive<u64> = 1..=10_000_000;
 
 /// A gateway as an operator writes it. What is left out takes its default.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
@@ -42,7 +42,7 @@ pub struct PackageInput {
     pub qps: Option<u64>,
 }
 
-/// Creates a gateway or replaces its name, package and overflow.
+/// Creates a gateway or replaces its name, package and overflow. Its elastic packs stay.
 ///
 /// # Errors
 /// `invalid` (422) names the field that cannot be used; `gateway_in_use` (409) where a gateway with
@@ -66,6 +66,7 @@ pub fn put_gateway(catalog: &Catalog, id: &str, input: GatewayInput) -> Result<C
         ));
     }
     check_move(catalog, id, &input.space)?;
+    let known = catalog.gateway(id);
     Ok(Change::put_if_new(
         catalog,
         Object::Gateway(Gateway {
@@ -74,6 +75,7 @@ pub fn put_gateway(catalog: &Catalog, id: &str, input: GatewayInput) -> Result<C
             name,
             package,
             overflow: input.overflow.unwrap_or_default(),
+            elastic_packs: known.map_or_else(Vec::new, |known| known.elastic_packs.clone()),
         }),
     ))
 }
@@ -180,7 +182,7 @@ impl PackageInput {
     }
 }
 
-fn within(
+pub(super) fn within(
     path: &str,
     unit: &str,
     value: u64,

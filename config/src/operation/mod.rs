@@ -7,6 +7,7 @@
 mod agreement;
 mod business;
 pub mod document;
+mod elastic;
 mod field;
 mod gateway;
 mod mini_program;
@@ -20,6 +21,7 @@ mod token;
 
 pub use agreement::{AgreementInput, accept_agreement};
 pub use business::{connect, delete_business, disconnect, patch_business};
+pub use elastic::{ElasticPackInput, PACKS_MAX, delete_elastic_pack, put_elastic_pack};
 pub use gateway::{GatewayInput, PackageInput, put_gateway};
 pub use mini_program::{MiniProgramInput, put_mini_program};
 pub use one_key::{OneKeyInput, OneKeyOutcome, one_key_access};

@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 use crate::catalog::Catalog;
 use crate::domain::Origin;
 use crate::object::{Business, BusinessType, Gateway, Kind, Object, ObjectKey, Space};
-use crate::operation::{field, gateway, mini_program, patch, region};
+use crate::operation::{elastic, field, gateway, mini_program, patch, region};
 use crate::refusal::Refusal;
 
 /// Most domains of its own a business may have: as many as a mini program may list.
@@ -160,6 +160,7 @@ fn check_gateway(catalog: &Catalog, gateway: &Gateway) -> Result<(), Refusal> {
     field::slug("id", &gateway.id)?;
     field::name("name", &gateway.name)?;
     gateway::check_package(&gateway.package)?;
+    elastic::check_packs(&gateway.elastic_packs)?;
     exists(catalog, "space", Kind::Space, &gateway.space)
 }
 

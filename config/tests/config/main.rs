@@ -4,6 +4,7 @@ mod business;
 mod catalog;
 mod document;
 mod domain;
+mod elastic;
 mod fixture;
 mod gateway;
 mod history;

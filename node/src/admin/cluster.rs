@@ -1,16 +1,33 @@
-//! `/cluster`: the nodes, and whether they hold the same configuration.
+//! `/cluster`: the nodes, whether they hold the same configuration, and who mints.
 
 use actix_web::{HttpResponse, web};
-use serde::Serialize;
-use utoipa::ToSchema;
+use futures_util::FutureExt;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 use weir_cluster::membership::{ClusterView, NodeView};
 use weir_cluster::replication::ConfigSnapshot;
 use weir_config::Stamp;
 use weir_config::history::{self, Version};
 
 use super::AdminState;
+use super::drill::{Drill, drill};
+use super::fan_out::ask_all;
 use super::problem::Problem;
-use super::query::{NoParameters, Query};
+use super::query::Query;
+use crate::quota::PlanFigures;
+
+/// The name of the question that nodes ask each other.
+const QUESTION: &str = "plan";
+
+/// Parameters of the cluster.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ClusterQuery {
+    /// `true`: ask every live node how it mints, which takes as long as the slowest, at most 1.5 s.
+    #[serde(default)]
+    pub minting: bool,
+}
 
 /// The cluster as the node that answers sees it.
 #[derive(Debug, PartialEq, Serialize, ToSchema)]
@@ -30,6 +47,8 @@ pub struct ClusterStatus {
     pub store_unwritable: Option<String>,
     /// How far this node's clock is behind the newest change, milliseconds, where that is too far; else null.
     pub clock_behind_ms: Option<u64>,
+    /// The drill that has cut this node off from the others (`/drill/cut`); null while there is none.
+    pub drill: Option<Drill>,
     /// Every node heard of lately, by name.
     pub nodes: Vec<NodeStatus>,
 }
@@ -51,6 +70,11 @@ pub struct NodeStatus {
     pub addresses: Addresses,
     /// The program's version.
     pub program: String,
+    /// How the node mints and what it knows of the mint plan; null where it was not asked (`?minting=true`) or
+    /// did not answer. Of the node that answers, always there.
+    pub minting: Option<PlanFigures>,
+    /// Why the node did not answer how it mints.
+    pub minting_unanswered: Option<String>,
 }
 
 /// Where a node listens, `host:port`.
@@ -62,24 +86,42 @@ pub struct Addresses {
     pub link_https: Option<String>,
 }
 
-/// The nodes, their liveness, and whether they agree
+/// The nodes, their liveness, whether they agree, and who mints
 #[utoipa::path(
     get, path = "/admin/v1/cluster", tag = "cluster",
+    params(ClusterQuery),
     responses((status = 200, description = "The cluster as this node sees it", body = ClusterStatus)),
 )]
 pub async fn get_cluster(
     state: web::Data<AdminState>,
-    _: Query<NoParameters>,
+    Query(query): Query<ClusterQuery>,
 ) -> Result<HttpResponse, Problem> {
     let snapshot = state.config.catalog();
     let view = state.cluster.borrow().clone();
     let health = state.config.health();
-    let status = ClusterStatus {
+    let mut status = ClusterStatus {
         conflicts: conflicts(&snapshot),
         store_unwritable: health.unwritable(),
         clock_behind_ms: health.clock_behind_ms(),
+        drill: Some(drill(&state)).filter(|drill| drill.cut),
         ..status(&view, &snapshot)
     };
+    let here = state.quota.plan();
+    if query.minting {
+        let told = ask_all(&state, QUESTION, "", Some(here)).await;
+        for answered in told.answered {
+            if let Some(node) = status.node_mut(&answered.node) {
+                node.minting = Some(answered.answer);
+            }
+        }
+        for unanswered in told.unanswered {
+            if let Some(node) = status.node_mut(&unanswered.node) {
+                node.minting_unanswered = Some(unanswered.reason);
+            }
+        }
+    } else if let Some(node) = status.node_mut(state.node.as_str()) {
+        node.minting = Some(here);
+    }
     Ok(HttpResponse::Ok().json(status))
 }
 
@@ -107,6 +149,7 @@ fn status(view: &ClusterView, snapshot: &ConfigSnapshot) -> ClusterStatus {
         conflicts: 0,
         store_unwritable: None,
         clock_behind_ms: None,
+        drill: None,
         nodes,
     }
 }
@@ -149,6 +192,25 @@ fn node_status(
             link_https: node.link_https.map(|addr| addr.to_string()),
         },
         program: node.version.clone(),
+        minting: None,
+        minting_unanswered: None,
+    }
+}
+
+/// Answers other nodes that ask how this one mints.
+pub fn answer_others(state: &AdminState) {
+    let quota = state.quota.clone();
+    state.mesh.answer(QUESTION, move |_: &str| {
+        let plan = serde_json::to_vec(&quota.plan()).ok();
+        async move { plan }.boxed_local()
+    });
+}
+
+// === impl ClusterStatus ===
+
+impl ClusterStatus {
+    fn node_mut(&mut self, id: &str) -> Option<&mut NodeStatus> {
+        self.nodes.iter_mut().find(|node| node.id == id)
     }
 }
 

@@ -1,11 +1,8 @@
-//! `/gateways`: gateways, and what their package has left on this node.
+//! `/gateways`: gateways, and their elastic packs.
 
 use actix_web::{HttpResponse, web};
-use serde::Serialize;
-use utoipa::ToSchema;
-use weir_cluster::ledger::Meter;
-use weir_config::object::{Gateway, Package};
-use weir_config::operation::{self, GatewayInput};
+use weir_config::object::Gateway;
+use weir_config::operation::{self, ElasticPackInput, GatewayInput};
 
 use super::AdminState;
 use super::body::Json;
@@ -13,33 +10,6 @@ use super::problem::Problem;
 use super::query::{ListQuery, NoParameters, Query, WriteQuery};
 use super::resource::{self, Page, Versioned};
 use super::write::Write;
-
-/// A package: its limit, and its use.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct PackageUse {
-    pub gateway: String,
-    /// The limit over all regions together.
-    pub limit: Package,
-    /// Use by node; today that of the node that answers.
-    pub nodes: Vec<NodeUse>,
-}
-
-/// What one node has carried for a gateway since it started, and may still carry.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct NodeUse {
-    pub node: String,
-    pub region: String,
-    /// Bytes that may be carried at once; negative is debt that is earned back first.
-    pub balance_bytes: i64,
-    /// Requests that may be admitted at once; null without a limit on requests.
-    pub balance_requests: Option<i64>,
-    pub charged_bytes: u64,
-    pub admitted_calls: u64,
-    /// Calls that took the public link because the package was used up.
-    pub overflow_calls: u64,
-    /// Bytes of such calls that the node relayed.
-    pub overflow_bytes: u64,
-}
 
 /// Create a gateway, or change it
 #[utoipa::path(
@@ -57,8 +27,9 @@ pub async fn put_gateway(
     let (state, id) = (write.state(), gateway.into_inner());
     let gateway = id.clone();
     let made = write
-        .make::<Gateway, _>(&id, move |catalog, _| {
-            operation::put_gateway(catalog, &gateway, input).map(|change| (change, ()))
+        .make::<Gateway, _>(&id, move |catalog, context| {
+            let change = operation::put_gateway(catalog, &gateway, input)?;
+            Ok((change.without_ended_packs(context.now_ms), ()))
         })
         .await?;
     Ok(made.answer::<Gateway>(&state))
@@ -92,39 +63,48 @@ pub async fn list_gateways(
     Ok(HttpResponse::Ok().json(page))
 }
 
-/// A gateway's package: the limit, and what is used of it
+/// Give a gateway an elastic pack: bandwidth and calls on top of its package for a while; answers the gateway
 #[utoipa::path(
-    get, path = "/admin/v1/gateways/{gateway}/package", tag = "gateways",
-    params(("gateway" = String, Path, description = "The gateway's id")),
-    responses((status = 200, description = "The limit and the use", body = Versioned<PackageUse>)),
+    put, path = "/admin/v1/gateways/{gateway}/elastic-packs/{pack}", tag = "gateways",
+    params(("gateway" = String, Path, description = "The gateway's id"),
+           ("pack" = String, Path, description = "The pack's name within its gateway"), WriteQuery),
+    request_body = ElasticPackInput,
+    responses((status = 200, description = "The gateway, with the pack", body = Versioned<Gateway>)),
 )]
-pub async fn get_package(
-    state: web::Data<AdminState>,
-    gateway: web::Path<String>,
-    _: Query<NoParameters>,
+pub async fn put_elastic_pack(
+    write: Write,
+    path: web::Path<(String, String)>,
+    Json(input): Json<ElasticPackInput>,
 ) -> Result<HttpResponse, Problem> {
-    let found = resource::get::<Gateway>(&state, &gateway)?;
-    let here = state.meter(&gateway).map(|meter| node_use(&state, &meter));
-    let answer = Versioned {
-        object: PackageUse {
-            gateway: found.object.id,
-            limit: found.object.package,
-            nodes: here.into_iter().collect(),
-        },
-        version: found.version,
-    };
-    Ok(HttpResponse::Ok().json(answer))
+    let (state, (id, pack)) = (write.state(), path.into_inner());
+    let gateway = id.clone();
+    let made = write
+        .make::<Gateway, _>(&id, move |catalog, context| {
+            let change = operation::put_elastic_pack(catalog, context, &gateway, &pack, input)?;
+            Ok((change, ()))
+        })
+        .await?;
+    Ok(made.answer::<Gateway>(&state))
 }
 
-fn node_use(state: &AdminState, meter: &Meter) -> NodeUse {
-    NodeUse {
-        node: state.node.to_string(),
-        region: state.settings.node.region.clone(),
-        balance_bytes: meter.balance_bytes(),
-        balance_requests: meter.balance_requests(),
-        charged_bytes: meter.charged_bytes(),
-        admitted_calls: meter.admitted_calls(),
-        overflow_calls: meter.overflow_calls(),
-        overflow_bytes: meter.overflow_bytes(),
-    }
+/// Take an elastic pack away from a gateway, in force or not; answers the gateway
+#[utoipa::path(
+    delete, path = "/admin/v1/gateways/{gateway}/elastic-packs/{pack}", tag = "gateways",
+    params(("gateway" = String, Path, description = "The gateway's id"),
+           ("pack" = String, Path, description = "The pack's name within its gateway"), WriteQuery),
+    responses((status = 200, description = "The gateway, without the pack", body = Versioned<Gateway>)),
+)]
+pub async fn delete_elastic_pack(
+    write: Write,
+    path: web::Path<(String, String)>,
+) -> Result<HttpResponse, Problem> {
+    let (state, (id, pack)) = (write.state(), path.into_inner());
+    let gateway = id.clone();
+    let made = write
+        .make::<Gateway, _>(&id, move |catalog, context| {
+            let change = operation::delete_elastic_pack(catalog, context, &gateway, &pack)?;
+            Ok((change, ()))
+        })
+        .await?;
+    Ok(made.answer::<Gateway>(&state))
 }

@@ -10,15 +10,18 @@ mod body;
 mod businesses;
 mod cluster;
 mod document;
+mod drill;
 mod endpoint;
+mod fan_out;
+mod forget;
 mod gateways;
 mod health;
 mod history;
 mod metrics;
 mod mini_programs;
-mod moment;
 mod one_key;
 mod openapi;
+mod package;
 mod problem;
 mod qr;
 mod query;
@@ -37,11 +40,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::sync::watch;
-use weir_cluster::ledger::Meter;
 use weir_cluster::membership::ClusterView;
-use weir_config::NodeId;
+use weir_cluster::mesh::MeshHandle;
+use weir_config::{NodeId, moment};
 
 use crate::config_actor::ConfigHandle;
+use crate::quota::QuotaHandle;
 use crate::routing::SharedRouting;
 use crate::settings::Settings;
 
@@ -49,6 +53,12 @@ pub use health::Readiness;
 pub use openapi::document as openapi_document;
 pub use problem::Problem;
 pub use server::server;
+
+/// Answers what other nodes ask for the admin API's sake.
+pub fn answer_others(state: &AdminState) {
+    cluster::answer_others(state);
+    package::answer_others(state);
+}
 
 /// How often an actor was started again, read when `/metrics` is asked.
 pub type RestartCount = Arc<dyn Fn() -> u64 + Send + Sync>;
@@ -58,6 +68,10 @@ pub type RestartCount = Arc<dyn Fn() -> u64 + Send + Sync>;
 pub struct AdminState {
     pub config: ConfigHandle,
     pub cluster: watch::Receiver<Arc<ClusterView>>,
+    /// What packages have left, and the mint plan.
+    pub quota: QuotaHandle,
+    /// For questions to other nodes, and for drills.
+    pub mesh: MeshHandle,
     pub settings: Arc<Settings>,
     pub routing: SharedRouting,
     pub node: NodeId,
@@ -77,6 +91,8 @@ impl AdminState {
     pub fn new(
         config: ConfigHandle,
         cluster: watch::Receiver<Arc<ClusterView>>,
+        quota: QuotaHandle,
+        mesh: MeshHandle,
         settings: Arc<Settings>,
         routing: SharedRouting,
         node: NodeId,
@@ -84,6 +100,8 @@ impl AdminState {
         AdminState {
             config,
             cluster,
+            quota,
+            mesh,
             settings,
             routing,
             node,
@@ -93,12 +111,5 @@ impl AdminState {
             failed_attempts: Arc::default(),
             copying: Arc::default(),
         }
-    }
-
-    /// The meter of a gateway on this node; `None` until the routing table knows the gateway.
-    fn meter(&self, gateway: &str) -> Option<Arc<Meter>> {
-        let table = self.routing.load();
-        let index = table.access.gateways.iter().position(|id| id == gateway)?;
-        table.meters.get(index).cloned()
     }
 }

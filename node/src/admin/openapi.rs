@@ -8,8 +8,8 @@ use utoipa::{Modify, OpenApi};
 
 use super::problem::ProblemDocument;
 use super::{
-    arrival, backup, businesses, cluster, document, gateways, health, history, metrics,
-    mini_programs, one_key, regions, restore, spaces,
+    arrival, backup, businesses, cluster, document, drill, forget, gateways, health, history,
+    metrics, mini_programs, one_key, package, regions, restore, spaces,
 };
 
 #[derive(OpenApi)]
@@ -39,7 +39,9 @@ use super::{
         gateways::list_gateways,
         gateways::get_gateway,
         gateways::put_gateway,
-        gateways::get_package,
+        gateways::put_elastic_pack,
+        gateways::delete_elastic_pack,
+        package::get_package,
         one_key::one_key_access,
         businesses::list_businesses,
         businesses::get_business,
@@ -49,6 +51,9 @@ use super::{
         businesses::connect,
         cluster::get_cluster,
         arrival::get_arrival,
+        forget::forget,
+        drill::cut,
+        drill::heal,
         history::list_history,
         history::get_version,
         restore::restore_version,
@@ -109,6 +114,11 @@ fn needs_token(path: &str) -> bool {
     path.starts_with("/admin/v1/") && path != "/admin/v1/openapi.json"
 }
 
+/// Whether what is sent there makes versions; what acts on nodes does not.
+fn changes_configuration(path: &str) -> bool {
+    !path.starts_with("/admin/v1/drill/") && !path.ends_with("/forget")
+}
+
 // === impl Modify ===
 
 impl Modify for Bearer {
@@ -157,8 +167,8 @@ impl Modify for Preconditions {
                  again, but answered as before, with `idempotency-replayed: true`",
             ),
         ];
-        for (_, reads, operation) in operations(document) {
-            if reads {
+        for (path, reads, operation) in operations(document) {
+            if reads || !changes_configuration(path) {
                 continue;
             }
             let parameters = operation.parameters.get_or_insert_with(Vec::new);

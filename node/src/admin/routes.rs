@@ -12,8 +12,9 @@ use futures_util::FutureExt;
 use super::endpoint::{Endpoint, endpoint};
 use super::problem::Problem;
 use super::{
-    AdminState, arrival, auth, backup, businesses, cluster, document, gateways, health, history,
-    metrics, mini_programs, one_key, openapi, regions, restore, spaces, write,
+    AdminState, arrival, auth, backup, businesses, cluster, document, drill, forget, gateways,
+    health, history, metrics, mini_programs, one_key, openapi, package, regions, restore, spaces,
+    write,
 };
 
 /// Where the API itself begins; everything under it but the OpenAPI document needs a token.
@@ -55,7 +56,10 @@ pub fn endpoints() -> Vec<Endpoint> {
             .get(gateways::get_gateway)
             .put(gateways::put_gateway),
         endpoint("/gateways/{gateway}/one-key-access").post(one_key::one_key_access),
-        endpoint("/gateways/{gateway}/package").get(gateways::get_package),
+        endpoint("/gateways/{gateway}/package").get(package::get_package),
+        endpoint("/gateways/{gateway}/elastic-packs/{pack}")
+            .put(gateways::put_elastic_pack)
+            .delete(gateways::delete_elastic_pack),
         endpoint("/businesses").get(businesses::list_businesses),
         endpoint("/businesses/{business}")
             .get(businesses::get_business)
@@ -65,6 +69,9 @@ pub fn endpoints() -> Vec<Endpoint> {
         endpoint("/businesses/{business}/connect").post(businesses::connect),
         endpoint("/cluster").get(cluster::get_cluster),
         endpoint("/cluster/config/{version}").get(arrival::get_arrival),
+        endpoint("/cluster/nodes/{node}/forget").post(forget::forget),
+        endpoint("/drill/cut").post(drill::cut),
+        endpoint("/drill/heal").post(drill::heal),
         endpoint("/history").get(history::list_history),
         // Before the versions, of which none has this name.
         endpoint("/history/restore").post(restore::restore_all),

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::package::PackageArgs;
+
 /// Weir, a clustered security gateway for mini programs.
 ///
 /// `weir node` runs a node, `weir origin` an echo origin to try it with. The other commands speak to the admin
@@ -61,7 +63,14 @@ pub enum Spoken {
     Disconnect(SwitchArgs),
     /// A disconnected business back on the link, as it was before
     Connect(SwitchArgs),
-    /// The nodes: region, liveness, and whether they hold the same configuration
+    /// What a gateway may carry, and what all nodes carry of it; with a command, change it
+    ///
+    /// Without a command: the limit, its use now and over the last minutes, and node by node the weight in minting,
+    /// the balance, what was given to other nodes and received from them, and the calls beyond the package.
+    Package(PackageArgs),
+    /// The nodes: region, liveness, whether they hold the same configuration, and who mints
+    ///
+    /// Without a command, the table of the nodes.
     Cluster(ClusterArgs),
 }
 
@@ -275,9 +284,31 @@ pub struct SwitchArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = false)]
 pub struct ClusterArgs {
+    #[command(subcommand)]
+    pub command: Option<ClusterCommand>,
     #[command(flatten)]
     pub connection: Connection,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ClusterCommand {
+    /// Say that a node is gone for good, where the others cannot agree on it by themselves
+    ///
+    /// For two nodes of which one is lost, or any cluster in which no side has more than half. If the node is not
+    /// gone but only cut off, both sides may carry the package for a while.
+    #[command(verbatim_doc_comment)]
+    Forget(ForgetArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct ForgetArgs {
+    /// The node's name
+    pub node: String,
+    /// Do not ask; needed where there is no terminal
+    #[arg(short, long)]
+    pub yes: bool,
 }
 
 // === impl Spoken ===
@@ -293,6 +324,7 @@ impl Spoken {
             Spoken::Backup(args) => &args.connection,
             Spoken::OneKeyAccess(args) => &args.connection,
             Spoken::Disconnect(args) | Spoken::Connect(args) => &args.connection,
+            Spoken::Package(args) => &args.connection,
             Spoken::Cluster(args) => &args.connection,
         }
     }

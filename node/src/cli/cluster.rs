@@ -1,27 +1,74 @@
-//! `weir cluster`: the nodes, and whether they agree.
+//! `weir cluster`: the nodes, whether they agree, and who mints.
 
 use std::io::Write;
 
+use actix_web::http::Method;
 use serde_json::Value;
 
-use super::arguments::ClusterArgs;
-use super::client::Client;
+use super::arguments::{ClusterArgs, ClusterCommand, ForgetArgs};
+use super::client::{Client, part};
+use super::confirm::{can_ask, confirm};
 use super::failure::Failure;
 use super::object::{line, printable};
+use super::quantity::decimal;
 use super::table::Table;
 
-/// Shows the cluster as the node that is asked sees it.
+/// Shows the cluster as the node that is asked sees it, or has it forget a node.
 ///
 /// # Errors
 /// Whatever the admin API refuses.
 pub async fn run(client: &Client, args: &ClusterArgs, out: &mut dyn Write) -> Result<(), Failure> {
-    let reply = client.get("/cluster").await?;
-    if args.connection.json {
+    let json = args.connection.json;
+    if let Some(ClusterCommand::Forget(forget)) = &args.command {
+        return run_forget(client, forget, json, out).await;
+    }
+    let reply = client.get("/cluster?minting=true").await?;
+    if json {
         writeln!(out, "{:#}", reply.body)?;
     } else {
         write!(out, "{}", render(&reply.body))?;
     }
     Ok(())
+}
+
+async fn run_forget(
+    client: &Client,
+    args: &ForgetArgs,
+    json: bool,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
+    agree(args, json)?;
+    let path = format!("/cluster/nodes/{}/forget", part(&args.node));
+    let reply = client.send(Method::POST, &path, None).await?;
+    if json {
+        writeln!(out, "{:#}", reply.body)?;
+    } else {
+        let (node, risk) = (line(&reply.body["node"]), line(&reply.body["risk"]));
+        writeln!(out, "Node {node} is planned without from now on. {risk}")?;
+    }
+    Ok(())
+}
+
+/// Asks before a node is forgotten, since nobody but an operator can know that it is gone.
+///
+/// # Errors
+/// Where the answer is no, or nobody can be asked and none was given.
+pub fn agree(args: &ForgetArgs, unasked: bool) -> Result<(), Failure> {
+    let node = printable(&args.node);
+    if args.yes {
+        return Ok(());
+    }
+    if !unasked && can_ask() {
+        return confirm(&format!(
+            "If {node} is only cut off, and not gone for good, more than the packages may be carried until it is \
+             met again.\nForget {node}?"
+        ));
+    }
+    let detail = format!(
+        "Only you can know that {node} is gone for good, and there is no terminal to ask on. Nothing was changed; \
+         add --yes if it is."
+    );
+    Err(Failure::Input(detail))
 }
 
 /// The table of the nodes and a sentence.
@@ -31,15 +78,14 @@ pub fn render(cluster: &Value) -> String {
         "region",
         "state",
         "agrees",
+        "mints",
+        "plan",
         "config version",
         "digest",
         "admin",
         "link",
     ]);
-    let nodes = cluster["nodes"]
-        .as_array()
-        .map(Vec::as_slice)
-        .unwrap_or_default();
+    let nodes = items(&cluster["nodes"]);
     for node in nodes {
         let me = if node["id"] == cluster["node"] {
             " *"
@@ -51,6 +97,8 @@ pub fn render(cluster: &Value) -> String {
             line(&node["region"]),
             state(node).to_owned(),
             line(&node["agrees"]),
+            mints(&node["minting"]),
+            plan(&node["minting"]),
             line(&node["newest_version"]),
             line(&node["config_digest"]),
             line(&node["addresses"]["admin"]),
@@ -68,13 +116,75 @@ pub fn render(cluster: &Value) -> String {
         table.render(),
         nodes.len()
     );
+    text.push_str(&minting(nodes));
     text.push_str(&warnings(cluster));
+    text
+}
+
+/// Which part of every package a node mints now.
+fn mints(minting: &Value) -> String {
+    let share = minting["share"].as_f64().map(|share| share * 100.0);
+    match share {
+        None => "-".to_owned(),
+        Some(share) if minting["fenced"].is_null() => format!("{} %", decimal(share)),
+        Some(share) => format!("fenced ({} %)", decimal(share)),
+    }
+}
+
+/// The newest mint plan a node has seen, and whether it is in force.
+fn plan(minting: &Value) -> String {
+    match minting["epoch"].as_u64() {
+        None => "-".to_owned(),
+        Some(epoch) if minting["complete"] == true => epoch.to_string(),
+        Some(epoch) => format!("{epoch}, not in force yet"),
+    }
+}
+
+/// Why nodes mint less than they could, a line each.
+fn minting(nodes: &[Value]) -> String {
+    let mut text = String::new();
+    for node in nodes {
+        let (id, minting) = (line(&node["id"]), &node["minting"]);
+        if let Some(why) = minting["fenced"]["why"].as_str() {
+            text.push_str(&format!("{id} mints nothing: {}.\n", printable(why)));
+        }
+        let waiting = items(&minting["waiting_for"]);
+        if !waiting.is_empty() {
+            let names: Vec<String> = waiting.iter().map(line).collect();
+            let names = names.join(", ");
+            text.push_str(&format!(
+                "{id} waits for {names} before the mint plan is in force.\n"
+            ));
+        }
+        if let Some(obstacle) = minting["obstacle"].as_str() {
+            text.push_str(&format!("{id}: {}.\n", printable(obstacle)));
+        }
+        if let Some(why) = node["minting_unanswered"]
+            .as_str()
+            .filter(|_| node["live"] == true)
+        {
+            text.push_str(&format!(
+                "{id} does not say how it mints: {}.\n",
+                printable(why)
+            ));
+        }
+    }
     text
 }
 
 /// What an operator should see to, a line each.
 fn warnings(cluster: &Value) -> String {
     let mut text = String::new();
+    if cluster["drill"]["cut"] == true {
+        let left = match cluster["drill"]["left_s"].as_u64() {
+            Some(left_s) => format!(" for another {left_s} s"),
+            None => String::new(),
+        };
+        text.push_str(&format!(
+            "A drill cuts {} off from the others{left}: end it with POST /admin/v1/drill/heal on that node.\n",
+            line(&cluster["node"])
+        ));
+    }
     match cluster["conflicts"].as_u64() {
         None | Some(0) => {}
         Some(conflicts) => text.push_str(&format!(
@@ -99,4 +209,8 @@ fn state(node: &Value) -> &'static str {
         (true, false) => "live",
         (false, false) => "dead",
     }
+}
+
+fn items(list: &Value) -> &[Value] {
+    list.as_array().map(Vec::as_slice).unwrap_or_default()
 }

@@ -12,8 +12,10 @@ mod file;
 mod get;
 mod history;
 mod object;
+mod package;
 mod plan;
 mod qr;
+mod quantity;
 mod restore;
 mod table;
 #[cfg(test)]
@@ -80,6 +82,7 @@ async fn speak(spoken: Spoken, out: &mut dyn Write) -> Result<(), Failure> {
         Spoken::OneKeyAccess(args) => attach::one_key_access(&client, args, out).await,
         Spoken::Disconnect(args) => attach::switch(&client, args, false, out).await,
         Spoken::Connect(args) => attach::switch(&client, args, true, out).await,
+        Spoken::Package(args) => package::run(&client, args, out).await,
         Spoken::Cluster(args) => cluster::run(&client, args, out).await,
     }
 }

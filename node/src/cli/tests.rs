@@ -3,7 +3,7 @@ use std::path::Path;
 use clap::Parser;
 use serde_json::json;
 
-use super::arguments::{Cli, Command, Connection};
+use super::arguments::{Cli, Command, Connection, ForgetArgs};
 use super::client::{Client, Reply};
 use super::failure::Failure;
 use super::get::{Kind, list, target};
@@ -42,6 +42,15 @@ fn every_command_of_the_contract_is_understood() {
         "weir disconnect wx0123456789abcdef",
         "weir connect wx0123456789abcdef",
         "weir cluster --json",
+        "weir cluster forget shenzhen-1 --yes",
+        "weir package shop",
+        "weir package shop --watch",
+        "weir package shop --watch 0.5 --count 3 --json",
+        "weir package shop set standard",
+        "weir package shop set --bandwidth 5Mbps --qps 100",
+        "weir package shop add-pack sale --bandwidth 5Mbps --for 2h",
+        "weir package shop add-pack sale --qps 50 --from 2026-01-31T08:30:00Z --until 2026-02-01T08:30:00Z",
+        "weir package shop remove-pack sale --admin http://127.0.0.1:9001",
     ] {
         assert!(parse(line).is_ok(), "{line}: {}", parse(line).unwrap_err());
     }
@@ -57,6 +66,18 @@ fn wrong_usage_ends_with_2() {
         "weir history restore",
         "weir history restore 0190000000000000-n1 --at 2026-01-31T08:30:00Z",
         "weir backup",
+        "weir package",
+        "weir package shop --count 3",
+        "weir package shop --watch --count 0",
+        "weir package shop --watch often",
+        "weir package shop set",
+        "weir package shop set standard --bandwidth 5Mbps",
+        "weir package shop set standard --qps 5",
+        "weir package shop add-pack sale --bandwidth 5Mbps",
+        "weir package shop add-pack sale --for 2h",
+        "weir package shop add-pack sale --qps 5 --for 2h --until 2026-02-01T08:30:00Z",
+        "weir package shop remove-pack",
+        "weir cluster forget",
         "weir restore --config node.toml",
         "weir restore --from weir.db --from-peer",
     ] {
@@ -219,6 +240,51 @@ fn the_cluster_is_a_table_with_a_verdict() {
     assert!(
         text.contains("1 of 2 nodes are live; the live ones hold the same configuration."),
         "{text}"
+    );
+}
+
+#[test]
+fn the_cluster_says_who_mints_and_why_others_do_not() {
+    let node = |id: &str, minting: serde_json::Value| {
+        json!({"id": id, "region": "shanghai", "live": true, "leaving": false, "agrees": true,
+            "newest_version": null, "config_digest": "00ff", "addresses": {}, "minting": minting,
+            "minting_unanswered": null})
+    };
+    let mints = json!({"epoch": 7, "complete": true, "share": 0.333, "fenced": null, "waiting_for": [],
+        "obstacle": null});
+    let fenced = json!({"epoch": 8, "complete": false, "share": 0.5, "waiting_for": ["n3", "n4"],
+        "fenced": {"since_ms": 0, "why": "fewer than half hear it"}, "obstacle": "no majority"});
+    let mut silent = node("n3", json!(null));
+    silent["minting_unanswered"] = json!("no answer within 1500 ms");
+    let cluster = json!({"node": "n1", "agree": true,
+        "nodes": [node("n1", mints), node("n2", fenced), silent],
+        "drill": {"node": "n1", "cut": true, "until": "2026-01-31T08:30:00Z", "left_s": 312}});
+    let text = cluster::render(&cluster);
+    for part in [
+        "33.3 %",
+        "fenced (50 %)",
+        "8, not in force yet",
+        "n2 mints nothing: fewer than half hear it.",
+        "n2 waits for n3, n4 before the mint plan is in force.",
+        "n2: no majority.",
+        "n3 does not say how it mints: no answer within 1500 ms.",
+        "A drill cuts n1 off from the others for another 312 s",
+    ] {
+        assert!(text.contains(part), "no `{part}` in\n{text}");
+    }
+}
+
+#[test]
+fn forgetting_a_node_needs_a_yes_where_nobody_can_be_asked() {
+    let args = |yes| ForgetArgs {
+        node: "n2".to_owned(),
+        yes,
+    };
+    assert!(cluster::agree(&args(true), true).is_ok());
+    let refused = cluster::agree(&args(false), true).unwrap_err().to_string();
+    assert!(
+        refused.contains("n2 is gone for good") && refused.contains("--yes"),
+        "{refused}"
     );
 }
 

@@ -58,18 +58,31 @@ impl ConfigParts {
         mesh: MeshHandle,
         cluster: watch::Receiver<Arc<ClusterView>>,
     ) -> Result<(Self, ConfigPort), StoreError> {
+        let store = Arc::new(Mutex::new(store));
+        ConfigParts::sharing(node, region, store, published, mesh, cluster)
+    }
+
+    /// The same, of a store that others keep facts in too.
+    pub fn sharing(
+        node: NodeId,
+        region: String,
+        store: SharedStore,
+        published: Published,
+        mesh: MeshHandle,
+        cluster: watch::Receiver<Arc<ClusterView>>,
+    ) -> Result<(Self, ConfigPort), StoreError> {
         let (sink, pushes) = Pushes::channel();
-        let reader = store.reader()?;
+        let reader = store.lock().reader()?;
         let port = ConfigPort {
             snapshot: published.snapshot.clone(),
             // Of its own, so that peers do not wait for a long history.
-            versions: Arc::new(store.reader()?),
+            versions: Arc::new(store.lock().reader()?),
             pushes: sink,
         };
         let parts = ConfigParts {
             node,
             region,
-            store: Arc::new(Mutex::new(store)),
+            store,
             published,
             mesh,
             cluster,

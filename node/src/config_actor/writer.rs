@@ -20,7 +20,8 @@ use super::opening::{self, CAUGHT_UP};
 use super::options::{Ack, Applied, WriteOptions};
 use crate::store::{Store, StoreError};
 
-/// The open store, handed from one incarnation to the next. Only the ConfigActor's thread takes it.
+/// The open store, handed from one incarnation to the next. The ConfigActor's thread takes it, and the
+/// QuotaActor for what it keeps of the mint plan.
 pub type SharedStore = Arc<Mutex<Store>>;
 
 /// The fact in the store that says when this node last ran, milliseconds since 1970-01-01 UTC.

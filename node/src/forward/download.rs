@@ -20,6 +20,8 @@ pub struct Download {
     inner: Incoming,
     flow: Arc<Flow>,
     idle: IdleTimer,
+    /// What flows is what the client gets, and is charged.
+    charged: bool,
     /// The call's place among those under way to the origin.
     _place: OwnedSemaphorePermit,
 }
@@ -37,8 +39,20 @@ impl Download {
             inner,
             flow,
             idle: IdleTimer::new(idle),
+            charged: true,
             _place: place,
         }
+    }
+
+    /// The same, where the client gets something else: whoever makes that charges it.
+    pub fn uncharged(mut self) -> Self {
+        self.charged = false;
+        self
+    }
+
+    fn fail(&self, error: CallError) -> Poll<Option<Result<Frame<Bytes>, CallError>>> {
+        self.flow.count_error(error.fault());
+        Poll::Ready(Some(Err(error)))
     }
 
     pub fn flow(&self) -> &Arc<Flow> {
@@ -61,16 +75,16 @@ impl Body for Download {
                     Some(data) => data.len() as u64,
                     None => frame.trailers_ref().map_or(0, crate::link::head_bytes_of),
                 };
-                self.flow.count_response(bytes);
+                if self.charged {
+                    self.flow.count_response(bytes);
+                }
                 Poll::Ready(Some(Ok(frame)))
             }
-            Poll::Ready(Some(Err(error))) => {
-                Poll::Ready(Some(Err(CallError::DownloadBroken(error))))
-            }
+            Poll::Ready(Some(Err(error))) => self.fail(CallError::DownloadBroken(error)),
             Poll::Ready(None) => Poll::Ready(None),
             Poll::Pending => {
                 ready!(self.idle.poll_expired(cx));
-                Poll::Ready(Some(Err(CallError::DownloadIdle)))
+                self.fail(CallError::DownloadIdle)
             }
         }
     }

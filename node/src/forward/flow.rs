@@ -9,8 +9,10 @@ use std::time::Duration;
 use futures_util::task::AtomicWaker;
 use tokio::time::Instant;
 use weir_cluster::ledger::{Charge, Meter};
+use weir_config::access::PublicReason;
 
-use crate::forward::CallError;
+use crate::forward::{CallError, Fault};
+use crate::routing::BusinessCounters;
 
 /// Who pays for the bytes of a call.
 #[derive(Debug)]
@@ -18,7 +20,7 @@ pub enum Payer {
     /// The package: a call on the link.
     Package(Charge),
     /// Nobody; counted as overflow: a call relayed over the public link.
-    Overflow(Arc<Meter>),
+    Overflow(Arc<Meter>, PublicReason),
 }
 
 /// The state of one call under way. Everything is atomic because bodies must be `Send`; it is only
@@ -26,6 +28,7 @@ pub enum Payer {
 #[derive(Debug)]
 pub struct Flow {
     payer: Payer,
+    counters: Arc<BusinessCounters>,
     started: Instant,
     gate: AtomicU8,
     gate_waker: AtomicWaker,
@@ -35,7 +38,11 @@ pub struct Flow {
     starved: AtomicBool,
     request_bytes: AtomicU64,
     response_bytes: AtomicU64,
+    failed: AtomicBool,
 }
+
+/// `HTTP/1.1 100 Continue`, as the server says it to a client that waits for it.
+const CONTINUE_BYTES: u64 = 25;
 
 /// Whether the request's body may flow.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -62,8 +69,17 @@ const UPLOADING: u64 = u64::MAX;
 // === impl Flow ===
 
 impl Flow {
-    /// `expecting`: the client sent `Expect: 100-continue`.
-    pub fn new(payer: Payer, started: Instant, expecting: bool) -> Arc<Self> {
+    /// `expecting`: the client sent `Expect: 100-continue`. Where the package pays, the call is counted as
+    /// one on the link.
+    pub fn new(
+        payer: Payer,
+        counters: Arc<BusinessCounters>,
+        started: Instant,
+        expecting: bool,
+    ) -> Arc<Self> {
+        if matches!(payer, Payer::Package(_)) {
+            counters.link().count(1, 0);
+        }
         let gate = if expecting {
             Gate::Expecting
         } else {
@@ -71,6 +87,7 @@ impl Flow {
         };
         Arc::new(Flow {
             payer,
+            counters,
             started,
             gate: AtomicU8::new(gate as u8),
             gate_waker: AtomicWaker::new(),
@@ -79,6 +96,7 @@ impl Flow {
             starved: AtomicBool::new(false),
             request_bytes: AtomicU64::new(0),
             response_bytes: AtomicU64::new(0),
+            failed: AtomicBool::new(false),
         })
     }
 
@@ -107,8 +125,21 @@ impl Flow {
 
     fn charge(&self, bytes: u64) {
         match &self.payer {
-            Payer::Package(charge) => charge.add(bytes),
-            Payer::Overflow(meter) => meter.count_overflow(0, bytes),
+            Payer::Package(charge) => {
+                charge.add(bytes);
+                self.counters.link().count(0, bytes);
+            }
+            Payer::Overflow(meter, reason) => {
+                meter.count_overflow(0, bytes);
+                self.counters.public(*reason).count(0, bytes);
+            }
+        }
+    }
+
+    /// Counts the call as failed; once, whatever else goes wrong with it.
+    pub fn count_error(&self, fault: Fault) {
+        if !self.failed.swap(true, Ordering::Relaxed) {
+            self.counters.count_error(fault);
         }
     }
 
@@ -128,6 +159,8 @@ impl Flow {
             .gate
             .compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire);
         if opened.is_ok() {
+            // Said as soon as the body is asked for, which it is now.
+            self.count_response(CONTINUE_BYTES);
             self.gate_waker.wake();
         }
     }

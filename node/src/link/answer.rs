@@ -1,7 +1,7 @@
 //! What the gateway says itself: `CONTRACT.md` 1.4.
 
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use serde::Serialize;
 use uuid::Uuid;
@@ -26,6 +26,8 @@ pub struct OwnAnswer<'a> {
     pub detail: Option<&'a str>,
     /// `public` where the call is to take the public link.
     pub link: Option<&'static str>,
+    /// How long the public link is worth taking before the link is asked again, milliseconds.
+    pub retry_ms: Option<u32>,
 }
 
 #[derive(Serialize)]
@@ -39,6 +41,8 @@ struct Document<'a> {
     reason: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     link: Option<&'static str>,
+    #[serde(rename = "linkRetryMs", skip_serializing_if = "Option::is_none")]
+    retry_ms: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<&'a str>,
 }
@@ -54,6 +58,7 @@ impl<'a> OwnAnswer<'a> {
             exceeded: false,
             detail: Some(&refusal.detail),
             link: None,
+            retry_ms: None,
         }
     }
 
@@ -66,10 +71,12 @@ impl<'a> OwnAnswer<'a> {
             exceeded: false,
             detail: Some(detail),
             link: None,
+            retry_ms: None,
         }
     }
 
-    pub fn public(reason: PublicReason, status: StatusCode) -> Self {
+    /// `retry_ms`: for calls beyond the package.
+    pub fn public(reason: PublicReason, status: StatusCode, retry_ms: Option<u32>) -> Self {
         OwnAnswer {
             status,
             code: reason.code(),
@@ -77,6 +84,7 @@ impl<'a> OwnAnswer<'a> {
             exceeded: reason.code().is_some(),
             detail: None,
             link: Some("public"),
+            retry_ms,
         }
     }
 
@@ -101,6 +109,7 @@ impl<'a> OwnAnswer<'a> {
             call_id: &call_id,
             reason: self.reason,
             link: self.link,
+            retry_ms: self.retry_ms,
             detail: self.detail,
         };
         let body = serde_json::to_vec(&document).unwrap_or_default();
@@ -115,6 +124,13 @@ impl<'a> OwnAnswer<'a> {
         }
         if let Some(link) = self.link {
             headers.insert(names::LINK, HeaderValue::from_static(link));
+        }
+        if let Some(retry_ms) = self.retry_ms {
+            headers.insert(names::LINK_RETRY_MS, HeaderValue::from(retry_ms));
+            // Of a redirect it would put off the redirected request itself (RFC 9110 section 10.2.3).
+            if self.status == StatusCode::TOO_MANY_REQUESTS {
+                headers.insert(RETRY_AFTER, HeaderValue::from(retry_ms.div_ceil(1_000)));
+            }
         }
         response
     }
@@ -164,6 +180,7 @@ mod tests {
         let answer = OwnAnswer::public(
             PublicReason::PackageBandwidth,
             StatusCode::TOO_MANY_REQUESTS,
+            None,
         );
         let said = answer.message("0190");
         assert_eq!(

@@ -96,14 +96,16 @@ impl ConnectionState {
         self.raw.load(Ordering::Relaxed)
     }
 
-    /// An interim response for the client of an HTTP/1.1 call.
-    pub fn push_interim(&self, head: Bytes) {
+    /// An interim response for the client of an HTTP/1.1 call; whether it will be written.
+    pub fn push_interim(&self, head: Bytes) -> bool {
         let mut queue = self.interim.lock();
-        if queue.len() < MAX_INTERIM && !self.answered.load(Ordering::Relaxed) {
+        let takes = queue.len() < MAX_INTERIM && !self.answered.load(Ordering::Relaxed);
+        if takes {
             queue.push_back(head);
             self.has_interim.store(true, Ordering::Release);
             self.connection.wake();
         }
+        takes
     }
 
     /// The next interim response that may be written now.

@@ -24,6 +24,8 @@ pub async fn wrap(
     head: impl Fn(&HeaderMap) -> HeaderMap,
 ) -> Result<Response<LinkBody>, CallError> {
     let (origin, download) = answered.into_download(flow.clone());
+    // The client gets the envelope, and pays for that.
+    let download = download.uncharged();
     let too_large = CallError::EnvelopeTooLarge { limit_bytes };
     if http_body::Body::size_hint(&download).lower() > limit_bytes as u64 {
         return Err(too_large);
@@ -39,13 +41,15 @@ pub async fn wrap(
         }
     };
     let document = document(call_id, origin.status.as_u16(), &origin.headers, &body);
+    let document_bytes = document.len() as u64;
     let mut response = Response::new(LinkBody::whole(document));
     // The envelope's own head: what describes the origin's body is inside.
     *response.headers_mut() = head(&HeaderMap::new());
     response
         .headers_mut()
         .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    flow.count_response(STATUS_LINE_BYTES + headers::head_bytes_of(response.headers()));
+    let head_bytes = STATUS_LINE_BYTES + headers::head_bytes_of(response.headers());
+    flow.count_response(head_bytes + document_bytes);
     Ok(response)
 }
 

@@ -45,14 +45,25 @@ pub fn facts<'a>(parts: &'a Parts, limits: &Limits) -> Result<CallFacts<'a>, Cal
     })
 }
 
-/// Bytes of a call that are known before its body: what is reserved when it is admitted.
+/// Bytes of a call's head as HTTP/1.1 writes it, whatever protocol carried it: that of HTTP/2 names its
+/// host outside of the headers.
 pub fn head_bytes(parts: &Parts) -> u64 {
     let target = parts
         .uri
         .path_and_query()
         .map_or(1, |path| path.as_str().len());
-    (parts.method.as_str().len() + target + " HTTP/1.1\r\n ".len()) as u64
+    let host = match parts.uri.authority() {
+        Some(host) if !parts.headers.contains_key(HOST) => "host: \r\n".len() + host.as_str().len(),
+        _ => 0,
+    };
+    (parts.method.as_str().len() + target + " HTTP/1.1\r\n ".len() + host) as u64
         + headers::head_bytes_of(&parts.headers)
+}
+
+/// What a call will weigh at least: its head, and the body where it says how long that is.
+pub fn known_bytes(parts: &Parts) -> u64 {
+    let declared = declared_length(&parts.headers).ok().flatten();
+    head_bytes(parts).saturating_add(declared.unwrap_or(0))
 }
 
 /// `content-length`, where it is there.
@@ -159,6 +170,16 @@ mod tests {
         let parts = parts("/", &[("host", "a"), ("content-length", &large)]);
         let error = facts(&parts, &Limits::default()).unwrap_err();
         assert_eq!(error.status(), 413);
+    }
+
+    #[test]
+    fn a_head_weighs_the_same_whatever_protocol_carried_it() {
+        let text = "GET /x?y HTTP/1.1\r\nhost: a.example\r\naccept: */*\r\n\r\n";
+        let http_1 = parts("/x?y", &[("host", "a.example"), ("accept", "*/*")]);
+        let http_2 = parts("http://a.example/x?y", &[("accept", "*/*")]);
+        for parts in [http_1, http_2] {
+            assert_eq!(head_bytes(&parts), text.len() as u64);
+        }
     }
 
     #[test]

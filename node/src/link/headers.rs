@@ -25,6 +25,7 @@ pub mod names {
     pub const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
     pub const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
     pub const LINK: HeaderName = HeaderName::from_static("x-wx-link");
+    pub const LINK_RETRY_MS: HeaderName = HeaderName::from_static("x-wx-link-retry-ms");
     pub const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
     pub const ROUTE_TAG: HeaderName = HeaderName::from_static("x-wx-route-tag");
     pub const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
@@ -149,6 +150,7 @@ pub fn from_origin(headers: &HeaderMap) -> HeaderMap {
             || *name == names::ERRMSG
             || *name == names::ERROR_CODE
             || *name == names::LINK
+            || *name == names::LINK_RETRY_MS
             || *name == names::CONF_VERSION
     })
 }

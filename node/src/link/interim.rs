@@ -31,8 +31,10 @@ pub fn listen(request: &mut Request<Upload>, connection: &Arc<ConnectionState>, 
             let mut bytes = format!("HTTP/1.1 {status}\r\n").into_bytes();
             write_headers(&mut bytes, &headers::from_origin(response.headers()));
             bytes.extend_from_slice(b"\r\n");
-            flow.count_response(bytes.len() as u64);
-            connection.push_interim(bytes.into());
+            let length = bytes.len() as u64;
+            if connection.push_interim(bytes.into()) {
+                flow.count_response(length);
+            }
         }
     });
 }

@@ -1,5 +1,6 @@
 //! The way of a call, top to bottom.
 
+use std::cell::OnceCell;
 use std::convert::Infallible;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -13,12 +14,13 @@ use uuid::Uuid;
 use weir_cluster::ledger::{Charge, Exceeded};
 use weir_config::access::{Admission, Decision, Route, RoutedCall, decide};
 
-use crate::forward::{self, CallError, Flow, Payer, Upload, answer_within};
+use crate::forward::{self, CallError, Fault, Flow, Payer, Upload, answer_within};
 use crate::link::answer::OwnAnswer;
 use crate::link::connection_state::ConnectionState;
 use crate::link::core::Core;
 use crate::link::headers::{self, names};
 use crate::link::{LinkBody, envelope, facts, interim, public, upgrade};
+use crate::routing::BusinessCounters;
 
 /// One call on its way.
 pub struct Call {
@@ -28,6 +30,8 @@ pub struct Call {
     pub arrived: Instant,
     pub core: Rc<Core>,
     pub connection: Arc<ConnectionState>,
+    /// Once the call is on its way to the origin.
+    flow: OnceCell<Arc<Flow>>,
 }
 
 /// How a call goes to its origin.
@@ -53,6 +57,7 @@ pub async fn serve(
         arrived: Instant::now(),
         core,
         connection,
+        flow: OnceCell::new(),
     };
     let version = request.version();
     let response = call
@@ -94,22 +99,26 @@ impl Call {
             Decision::Refuse { refusal, route } => {
                 let mut response = OwnAnswer::refusal(&refusal).into_response(self.id);
                 add_conf_version(response.headers_mut(), route.map(|route| &**route));
+                if let Some(route) = route {
+                    routing.counters(route).count_error(Fault::Client);
+                }
                 Ok(response)
             }
             // 6. Rows 6 and 7: the public link, by the client itself or through us.
             Decision::PublicLink { reason, call } => {
                 let meter = routing.meter(call.route);
-                match public::answer(self.id, &parts, reason, &call, meter) {
+                let counters = routing.counters(call.route);
+                match public::answer(self.id, &parts, reason, &call, meter, counters) {
                     Some(mut response) => {
                         add_conf_version(response.headers_mut(), Some(call.route));
                         Ok(response)
                     }
                     None => {
-                        let payer = Payer::Overflow(meter.clone());
+                        let payer = Payer::Overflow(meter.clone(), reason);
                         self.pass(
                             Passage::Relay,
                             call,
-                            payer,
+                            (payer, counters),
                             &parts,
                             body,
                             facts.host,
@@ -124,10 +133,11 @@ impl Call {
                 let charge = charge.ok_or(CallError::Internal(
                     "a call was let through without being admitted",
                 ))?;
+                let payer = (Payer::Package(charge), routing.counters(call.route));
                 self.pass(
                     Passage::Link,
                     call,
-                    Payer::Package(charge),
+                    payer,
                     &parts,
                     body,
                     facts.host,
@@ -145,11 +155,7 @@ impl Call {
         parts: &Parts,
         charge: &mut Option<Charge>,
     ) -> Admission {
-        let declared = facts::declared_length(&parts.headers)
-            .ok()
-            .flatten()
-            .unwrap_or(0);
-        match meter.admit(facts::head_bytes(parts).saturating_add(declared)) {
+        match meter.admit(facts::known_bytes(parts)) {
             Ok(admitted) => {
                 *charge = Some(admitted);
                 Admission::Admitted
@@ -165,7 +171,7 @@ impl Call {
         &self,
         passage: Passage,
         routed: RoutedCall<'_>,
-        payer: Payer,
+        (payer, counters): (Payer, &Arc<BusinessCounters>),
         parts: &Parts,
         body: Incoming,
         host: &str,
@@ -180,7 +186,8 @@ impl Call {
         // 1. Who pays, and how far it is.
         let expecting =
             parts.version == Version::HTTP_11 && interim::expects_continue(&parts.headers);
-        let flow = Flow::new(payer, self.arrived, expecting);
+        let flow = Flow::new(payer, counters.clone(), self.arrived, expecting);
+        let _ = self.flow.set(flow.clone());
         flow.count_request(facts::head_bytes(parts));
         // 2. The origin's request: made from the client's, once more for a second attempt.
         let forwarder =
@@ -297,6 +304,16 @@ impl Call {
             response
                 .headers_mut()
                 .insert(http::header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        // What the client is told of a call that was under way is paid for as its answer would have been.
+        if let Some(flow) = self.flow.get() {
+            flow.count_error(error.fault());
+            // Where its connection broke there is nobody to tell.
+            if !matches!(error, CallError::UploadBroken) {
+                let body_bytes = http_body::Body::size_hint(response.body()).lower();
+                let head_bytes = STATUS_LINE_BYTES + headers::head_bytes_of(response.headers());
+                flow.count_response(head_bytes + body_bytes);
+            }
         }
         response
     }

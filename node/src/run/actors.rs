@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use actix::{Actor, Arbiter};
-use tokio::sync::watch;
 
 use super::StartError;
 use crate::admin::RestartCount;
-use crate::config_actor::{ConfigActor, ConfigParts, Published};
-use crate::quota::{Metered, QuotaActor};
+use crate::config_actor::{ConfigActor, ConfigParts};
+use crate::quota::{QuotaHandle, QuotaParts};
 use crate::router_actor::{RouterActor, TableInService};
 use crate::routing::SharedRouting;
 use crate::supervise::{Supervised, supervise};
@@ -16,7 +15,7 @@ use crate::supervise::{Supervised, supervise};
 /// QuotaActor and RouterActor: from a snapshot to a table that calls are looked up in.
 pub(super) struct Routing {
     pub table: SharedRouting,
-    pub quota: Supervised<QuotaActor>,
+    pub quota: QuotaHandle,
     pub router: Supervised<RouterActor>,
 }
 
@@ -41,18 +40,11 @@ pub(super) fn start_config(arbiter: &Arbiter, parts: ConfigParts) -> Supervised<
 
 impl Routing {
     /// Starts both; when this returns, a table of the published configuration is in service and every
-    /// gateway in it has its meter.
-    pub async fn start(published: &Published, base_domain: &str) -> Result<Self, StartError> {
-        let (metered_sender, mut metered) = watch::channel(Arc::<Metered>::default());
-        let metered_sender = Arc::new(metered_sender);
-        let (snapshot, changed) = (published.snapshot.clone(), published.changed.subscribe());
-        let quota = supervise(&arbiter()?.handle(), "QuotaActor", move || {
-            QuotaActor::new(snapshot.clone(), changed.clone(), metered_sender.clone())
-        });
-        metered
-            .changed()
-            .await
-            .map_err(|_| StartError::Actor("quota meter"))?;
+    /// gateway in it has its meter. A node that begins a cluster mints by then.
+    pub async fn start(parts: QuotaParts, base_domain: &str) -> Result<Self, StartError> {
+        let quota = QuotaHandle::start(&arbiter()?.handle(), parts).await;
+        let quota = quota.map_err(|_| StartError::Actor("package ledger"))?;
+        let metered = quota.metered();
 
         let table = SharedRouting::default();
         let (routing, base_domain) = (table.clone(), base_domain.to_owned());
@@ -72,11 +64,15 @@ impl Routing {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+    use tempfile::TempDir;
+    use tokio::sync::watch;
     use weir_cluster::replication::Replica;
     use weir_config::operation::{self, Change, Context};
     use weir_config::{Catalog, Refusal};
 
     use super::*;
+    use crate::config_actor::{Published, SharedStore};
+    use crate::store::Store;
 
     const APPID: &str = "wx0123456789abcdef";
 
@@ -84,6 +80,7 @@ mod tests {
     struct Configured {
         replica: Replica,
         published: Published,
+        disk: TempDir,
     }
 
     impl Configured {
@@ -94,7 +91,12 @@ mod tests {
                 changed: Arc::new(watch::Sender::new(0)),
                 announce: Arc::new(|_| {}),
             };
-            let mut configured = Configured { replica, published };
+            let disk = tempfile::tempdir().unwrap();
+            let mut configured = Configured {
+                replica,
+                published,
+                disk,
+            };
             let program = json!({
                 "request_domains": ["https://api.shop.example"],
                 "versions": {"trial": "1.0.0"}
@@ -140,6 +142,20 @@ mod tests {
             self.published.changed.send_modify(|count| *count += 1);
         }
 
+        /// A node of this configuration that begins a cluster.
+        async fn start(&self) -> Routing {
+            let store = Store::open_file(&self.disk.path().join("store.db")).unwrap();
+            let parts = QuotaParts::new(
+                "n1".parse().unwrap(),
+                "shanghai".to_owned(),
+                SharedStore::new(store.into()),
+                self.published.snapshot.clone(),
+                self.published.changed.subscribe(),
+                watch::Sender::new(None).subscribe(),
+            );
+            Routing::start(parts, "weir.localhost").await.unwrap()
+        }
+
         fn host(&self) -> String {
             let snapshot = self.replica.state();
             let business = snapshot.catalog.business(APPID).unwrap();
@@ -162,22 +178,21 @@ mod tests {
     #[actix_rt::test]
     async fn a_started_node_looks_its_calls_up_and_meters_them_from_the_first_one_on() {
         let configured = Configured::with_one_business();
-        let routing = Routing::start(&configured.published, "weir.localhost")
-            .await
-            .unwrap();
+        let routing = configured.start().await;
         let table = routing.table.load();
         let route = table.access.find(&configured.host()).unwrap();
-        assert_eq!(table.meter(route).balance_bytes(), 1_000);
+        let meter = table.meter(route);
+        until(|| meter.balance_bytes() > 0).await;
+        assert!(meter.balance_bytes() <= 500, "half a burst at most");
     }
 
     #[actix_rt::test]
     async fn a_change_comes_into_service_and_keeps_what_the_gateway_has_left() {
         let mut configured = Configured::with_one_business();
-        let routing = Routing::start(&configured.published, "weir.localhost")
-            .await
-            .unwrap();
+        let routing = configured.start().await;
         let before = routing.table.load_full();
         let meter = before.meters[0].clone();
+        until(|| meter.balance_bytes() > 0).await;
         // Debt keeps the minting of the test's own time from being seen.
         meter.admit(0).unwrap().add(1_000_000);
         configured.set_package(json!({"bandwidth_bps": 16_000, "qps": 5}));
@@ -193,16 +208,40 @@ mod tests {
         .await;
         let table = routing.table.load();
         assert!(Arc::ptr_eq(&table.meters[0], &meter));
-        assert_eq!(meter.balance_requests(), Some(5));
+        assert!(
+            meter
+                .balance_requests()
+                .is_some_and(|requests| requests <= 2)
+        );
         assert!(meter.balance_bytes() < -900_000, "no free burst");
+    }
+
+    #[actix_rt::test]
+    async fn what_is_counted_of_a_business_outlives_a_change_and_goes_with_the_business() {
+        let mut configured = Configured::with_one_business();
+        let routing = configured.start().await;
+        let counted = || {
+            let table = routing.table.load();
+            let figures = table
+                .all_counters()
+                .next()
+                .map(|(_, it)| it.figures().link.calls);
+            (table.access.routes().count(), figures)
+        };
+        let before = routing.table.load_full();
+        let route = before.access.find(&configured.host()).unwrap();
+        before.counters(route).link().count(7, 70);
+        configured.set_package(json!({"bandwidth_bps": 16_000}));
+        until(|| !Arc::ptr_eq(&routing.table.load(), &before)).await;
+        assert_eq!(counted(), (1, Some(7)));
+        configured.change(|catalog, _| operation::delete_business(catalog, APPID));
+        until(|| counted() == (0, None)).await;
     }
 
     #[actix_rt::test]
     async fn a_deleted_business_is_not_found_any_more() {
         let mut configured = Configured::with_one_business();
-        let routing = Routing::start(&configured.published, "weir.localhost")
-            .await
-            .unwrap();
+        let routing = configured.start().await;
         let host = configured.host();
         assert!(routing.table.load().access.find(&host).is_some());
         configured.change(|catalog, _| operation::delete_business(catalog, APPID));

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! start: store ─▶ ports ─▶ meters, table ─▶ link ─▶ mesh, membership ─▶ config ─▶ admin API
-//! stop:  link (calls finish) ─▶ membership (leaves) ─▶ admin API, mesh ─▶ store
+//! stop:  link (calls finish) ─▶ packages (given away) ─▶ membership (leaves) ─▶ admin API, mesh ─▶ store
 //! ```
 
 mod actors;
@@ -29,6 +29,7 @@ use crate::config_actor::{
     ConfigHandle, ConfigOptions, ConfigParts, Published, SharedStore, ensure_admin_token,
     open_replica, remembered_members,
 };
+use crate::quota::{QuotaHandle, QuotaParts};
 use crate::settings::Settings;
 use crate::store::{DataDir, Store};
 use crate::{link, telemetry};
@@ -75,6 +76,7 @@ struct Node {
     link: link::LinkHandle,
     mesh: MeshHandle,
     membership: MembershipHandle,
+    quota: QuotaHandle,
     /// Admin API and mesh port.
     servers: Vec<ServerHandle>,
     config_thread: Arbiter,
@@ -106,13 +108,6 @@ impl Node {
 
         let snapshot = open_replica(&id, retention, &store)?.snapshot();
         let (published, announcer) = published(snapshot);
-        let routing = Routing::start(&published, &settings.link.base_domain).await?;
-        let link = link::start(link::Config {
-            settings: settings.clone(),
-            node: id.clone(),
-            routing: routing.table.clone(),
-        })?;
-
         let follows = !settings.mesh.seeds.is_empty();
         if let Some(file) = ensure_admin_token(&mut store, data_dir.path(), &id, follows)? {
             let file = file.display();
@@ -121,6 +116,25 @@ impl Node {
         let mut seeds = settings.mesh.seeds.clone();
         seeds.extend(remembered_members(&store)?);
         let joins = !seeds.is_empty();
+        let store = SharedStore::new(store.into());
+        let mut quota = QuotaParts::new(
+            id.clone(),
+            settings.node.region.clone(),
+            store.clone(),
+            published.snapshot.clone(),
+            published.changed.subscribe(),
+            announcer.subscribe(),
+        );
+        quota.begins = !joins;
+        quota.known.clone_from(&seeds);
+        quota.terms.interval = Duration::from_millis(settings.mesh.gossip_interval_ms);
+        let routing = Routing::start(quota, &settings.link.base_domain).await?;
+        let link = link::start(link::Config {
+            settings: settings.clone(),
+            node: id.clone(),
+            routing: routing.table.clone(),
+        })?;
+
         let mesh = MeshHandle::start(MeshConfig {
             cluster: settings.node.cluster.clone(),
             node: id.clone(),
@@ -147,7 +161,7 @@ impl Node {
         let config_thread = actors::arbiter()?;
         let (region, view) = (settings.node.region.clone(), membership.view());
         let (mut parts, port) =
-            ConfigParts::new(id.clone(), region, store, published, mesh.clone(), view)?;
+            ConfigParts::sharing(id.clone(), region, store, published, mesh.clone(), view)?;
         parts.options = ConfigOptions {
             ack_timeout: Duration::from_millis(settings.mesh.ack_timeout_ms),
             joins,
@@ -161,14 +175,25 @@ impl Node {
         let handle = ConfigHandle::new(&parts, config.clone());
 
         let cluster = membership.view();
-        let mut state =
-            AdminState::new(handle, cluster, settings.clone(), routing.table, id.clone());
+        let mut state = AdminState::new(
+            handle,
+            cluster,
+            routing.quota.clone(),
+            mesh.clone(),
+            settings.clone(),
+            routing.table,
+            id.clone(),
+        );
         state.started = began;
         state.restarts = vec![
             ("ConfigActor", actors::restarts(&config)),
-            ("QuotaActor", actors::restarts(&routing.quota)),
+            ("QuotaActor", {
+                let quota = routing.quota.clone();
+                Arc::new(move || quota.restarts())
+            }),
             ("RouterActor", actors::restarts(&routing.router)),
         ];
+        admin::answer_others(&state);
         let readiness = state.readiness.clone();
         let server = admin::server(state, ports.admin).map_err(StartError::Admin)?;
         servers.push(serve("admin API", server));
@@ -189,6 +214,7 @@ impl Node {
             link,
             mesh,
             membership,
+            quota: routing.quota,
             servers,
             config_thread,
             store,
@@ -210,6 +236,8 @@ impl Node {
         if closing.await.is_err() {
             tracing::warn!("connections of the link did not close in time and are cut");
         }
+        // No call is under way: what is left goes to the others, with the word that this node leaves.
+        self.quota.leave().await;
         self.membership.leave().await;
         let stopping = self.servers.iter().map(|server| server.stop(true));
         let stopped = futures_util::future::join_all(stopping);

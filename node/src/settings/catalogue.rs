@@ -19,13 +19,15 @@ pub enum ValueKind {
     OptionalText,
     /// A whole number.
     Number,
+    /// `true` or `false`.
+    Flag,
     /// Several texts; separated by commas in the environment.
     List,
     /// An array of tables; the same inline array in the environment.
     Tables,
 }
 
-use ValueKind::{List, Number, OptionalText, Tables, Text};
+use ValueKind::{Flag, List, Number, OptionalText, Tables, Text};
 
 /// All settings, in the order of the documentation.
 #[rustfmt::skip]
@@ -39,6 +41,7 @@ pub const SETTINGS: &[Setting] = &[
     setting("link.base_domain", Text, "weir.localhost", "Access domains are `a<8 hex>-<appid>.<region>.<base domain>`."),
     setting("link.workers", Number, "0", "Link cores; `0`: as many as the machine has."),
     setting("admin.listen", Text, "127.0.0.1:9000", "Address of the admin API."),
+    setting("admin.drills", Flag, "false", "Whether this node can be asked to cut itself off from the others for a while (`POST /admin/v1/drill/cut`), to rehearse a broken network. Leave it `false` where nobody rehearses."),
     setting("mesh.listen", Text, "127.0.0.1:7000", "Address other nodes reach this one at; a loopback address until nodes have certificates."),
     setting("mesh.advertise", OptionalText, "", "What other nodes dial, where it is not `mesh.listen`."),
     setting("mesh.seeds", List, "[]", "Mesh addresses (`host:port`) of nodes to join. Empty: this node begins a cluster and makes its first admin token."),

@@ -103,6 +103,11 @@ fn value_of(setting: &Setting, variable: &str, text: &str) -> Result<Value, Sett
                 .map_err(|_| wrong(format!("`{text}` is not a whole number: write digits only")))?;
             Ok(Value::from(number))
         }
+        ValueKind::Flag => match text.trim() {
+            "true" => Ok(Value::from(true)),
+            "false" => Ok(Value::from(false)),
+            _ => Err(wrong(format!("`{text}` is neither `true` nor `false`"))),
+        },
         ValueKind::List => {
             let items = text.split(',').map(str::trim);
             Ok(Value::from(
@@ -235,6 +240,7 @@ fn wanted(path: &str, expected: &str) -> String {
             "whole number: write one without quotes, 0 or greater".to_owned()
         }
         Some(ValueKind::Text | ValueKind::OptionalText) => "text: put it in quotes".to_owned(),
+        Some(ValueKind::Flag) => "flag: write true or false, without quotes".to_owned(),
         Some(ValueKind::List) => "list: write [\"…\", \"…\"]".to_owned(),
         Some(ValueKind::Tables) => "list of tables: write it as in docs/settings.md".to_owned(),
         None if !path.contains('.') => format!("section: write [{path}] on a line of its own"),

@@ -70,6 +70,8 @@ pub struct LinkSettings {
 #[serde(deny_unknown_fields, default)]
 pub struct AdminSettings {
     pub listen: SocketAddr,
+    /// Whether the node can be asked to break its own mesh for a while.
+    pub drills: bool,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -200,6 +202,7 @@ impl Default for AdminSettings {
     fn default() -> Self {
         AdminSettings {
             listen: loopback(9000),
+            drills: false,
         }
     }
 }

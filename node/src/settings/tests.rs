@@ -36,6 +36,7 @@ fn value_at(settings: &Settings, key: &str) -> Value {
 fn shown(value: &Value) -> String {
     match value {
         Value::String(_, text) => text.clone(),
+        Value::Bool(_, flag) => flag.to_string(),
         Value::Num(_, number) => number.to_u128().unwrap().to_string(),
         Value::Array(_, items) => {
             format!(
@@ -80,6 +81,7 @@ fn every_setting_can_be_set_by_the_environment() {
                 "[c+k+[n.example]]",
             ),
             (_, ValueKind::Number) => ("1009", "1009"),
+            (_, ValueKind::Flag) => ("true", "true"),
             _ => ("127.0.0.1:65000", "127.0.0.1:65000"),
         };
         let (text, expected) = match setting.key {

@@ -9,9 +9,9 @@ use arc_swap::ArcSwap;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use weir::link::{self, LinkHandle};
-use weir::routing::{RoutingTable, SharedRouting};
+use weir::routing::{BusinessFigures, RoutingTable, SharedRouting};
 use weir::settings::*;
-use weir_cluster::ledger::Meter;
+use weir_cluster::ledger::{Hints, Meter};
 use weir_config::access::AccessTable;
 use weir_config::object::*;
 use weir_config::{Catalog, NodeId, Record, Stamp};
@@ -25,6 +25,9 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 pub struct Bench {
     pub link: LinkHandle,
     pub meter: Arc<Meter>,
+    /// What the meter held at first.
+    pub granted: u64,
+    routing: SharedRouting,
     data: tempfile::TempDir,
 }
 
@@ -107,6 +110,7 @@ fn catalog(origin: SocketAddr, plan: &Plan) -> Catalog {
         name: String::new(),
         package: Package::default(),
         overflow: plan.overflow,
+        elastic_packs: Vec::new(),
     };
     let mut catalog = Catalog::default();
     for (counter, object) in [Object::Gateway(gateway), Object::Business(business)]
@@ -142,21 +146,38 @@ impl Bench {
         let data = tempfile::tempdir().unwrap();
         let meter = Meter::new();
         meter.lift_request_limit();
-        meter.mint_bytes(plan.balance, u64::MAX);
-        let routing: SharedRouting = Arc::new(ArcSwap::from_pointee(RoutingTable {
-            access: AccessTable::compile(&catalog(origin, &plan), "weir.localhost"),
-            meters: vec![meter.clone()],
-        }));
+        meter.grant_bytes(plan.balance);
+        meter.set_hints(Hints {
+            expected_call_bytes: 1_000,
+            refund_cap_parts: u64::MAX >> 1,
+            reserve_cap_bytes: 1 << 20,
+            refill_bytes_per_second: 500,
+            refill_requests_per_second_parts: 0,
+        });
+        let routing: SharedRouting = Arc::new(ArcSwap::from_pointee(RoutingTable::new(
+            AccessTable::compile(&catalog(origin, &plan), "weir.localhost"),
+            vec![meter.clone()],
+            &RoutingTable::default(),
+        )));
         let config = link::Config {
             settings: Arc::new(settings(data.path(), plan.limits)),
             node: node(),
-            routing,
+            routing: routing.clone(),
         };
         Bench {
             link: link::start(config).unwrap(),
             meter,
+            granted: plan.balance,
+            routing,
             data,
         }
+    }
+
+    /// What became of the calls of the one business.
+    pub fn figures(&self) -> BusinessFigures {
+        let table = self.routing.load();
+        let (_, counters) = table.all_counters().next().unwrap();
+        counters.figures()
     }
 
     pub fn development_certificate(&self) -> rustls::pki_types::CertificateDer<'static> {

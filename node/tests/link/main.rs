@@ -1,5 +1,6 @@
 //! The link against real sockets: a link of one core, scripted origins, raw clients.
 
+mod charging;
 mod errors;
 mod forwarding;
 mod harness;

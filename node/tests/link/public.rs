@@ -29,6 +29,14 @@ async fn beyond_the_package_a_client_is_sent_to_the_origins_own_url() {
     );
     assert_eq!(answer.header("x-wx-link"), Some("public"));
     assert_eq!(answer.header("x-wx-error-code"), Some("102021"));
+    // A call of 1,000 bytes, at the 500 a second that the bench earns.
+    assert_eq!(answer.header("x-wx-link-retry-ms"), Some("2000"));
+    assert_eq!(answer.json()["linkRetryMs"], 2_000);
+    assert_eq!(
+        answer.header("retry-after"),
+        None,
+        "it would put off the redirected request"
+    );
     assert_eq!(
         (bench.meter.overflow_calls(), bench.meter.admitted_calls()),
         (1, 0)
@@ -50,6 +58,8 @@ async fn a_client_that_takes_the_public_link_by_itself_gets_429_beyond_the_packa
     assert_eq!(answer.json()["errMsg"], said);
     assert_eq!(answer.json()["link"], "public");
     assert_eq!(answer.json()["reason"], "package_bandwidth");
+    assert_eq!(answer.header("x-wx-link-retry-ms"), Some("2000"));
+    assert_eq!(answer.header("retry-after"), Some("2"));
 
     let bench = Bench::start(
         answering(OK).await,
@@ -63,6 +73,7 @@ async fn a_client_that_takes_the_public_link_by_itself_gets_429_beyond_the_packa
         (answer.status(), answer.json()["reason"].as_str()),
         (421, Some("disconnected"))
     );
+    assert_eq!(answer.header("x-wx-link-retry-ms"), None);
     assert_eq!(
         bench.meter.overflow_calls(),
         0,

@@ -210,26 +210,3 @@ async fn the_agreement_and_the_authorisation_can_be_looked_up() {
         json!([APPID])
     );
 }
-
-#[actix_web::test]
-async fn a_package_is_shown_with_its_limit_and_what_this_node_used_of_it() {
-    let admin = Admin::with_a_gateway().await;
-    let meter = admin.route("shop");
-    meter.mint_bytes(5_000, 10_000);
-    meter.count_overflow(3, 700);
-    let body = admin
-        .get("/admin/v1/gateways/shop/package")
-        .await
-        .expect(200)
-        .body;
-    assert_eq!(body["limit"]["bandwidth_bps"], 1_000_000);
-    let node = &body["nodes"][0];
-    assert_eq!(
-        (&node["node"], &node["balance_bytes"]),
-        (&json!("n1"), &json!(5_000))
-    );
-    assert_eq!(
-        (&node["overflow_calls"], &node["overflow_bytes"]),
-        (&json!(3), &json!(700))
-    );
-}

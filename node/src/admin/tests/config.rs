@@ -8,20 +8,23 @@ use weir_cluster::mesh::{MeshConfig, MeshHandle};
 use weir_cluster::replication::ConfigSnapshot;
 use weir_config::Record;
 
-use crate::config_actor::{ConfigActor, ConfigHandle, ConfigParts, Published, now_ms};
+use crate::config_actor::{ConfigActor, ConfigHandle, ConfigParts, Published, SharedStore, now_ms};
+use crate::quota::{QuotaHandle, QuotaParts};
 use crate::settings::Settings;
 use crate::store::{DataDir, Store};
 use crate::supervise::supervise;
 
-/// The real ConfigActor on a real disk, with nobody else in the cluster.
+/// The real ConfigActor and QuotaActor on a real disk, with nobody else in the cluster.
 pub struct TestConfig {
     pub handle: ConfigHandle,
+    pub mesh: MeshHandle,
+    pub quota: QuotaHandle,
     _dir: DataDir,
 }
 
 impl TestConfig {
     /// Begins on the settings' data directory, with these versions in its store.
-    pub fn begin(
+    pub async fn begin(
         settings: &Settings,
         cluster: watch::Receiver<Arc<ClusterView>>,
         records: &[Record],
@@ -35,14 +38,27 @@ impl TestConfig {
             node: node.clone(),
             mesh_addr: "127.0.0.1:1".parse().unwrap(),
             version: "0".to_owned(),
-        });
+        })
+        .unwrap();
         let published = Published {
             snapshot: ConfigSnapshot::default().shared(),
             changed: Arc::new(watch::Sender::new(0)),
             announce: Arc::new(|_| {}),
         };
         let region = settings.node.region.clone();
-        let made = ConfigParts::new(node, region, store, published, mesh.unwrap(), cluster);
+        let store = SharedStore::new(store.into());
+        let quota = QuotaParts::new(
+            node.clone(),
+            region.clone(),
+            store.clone(),
+            published.snapshot.clone(),
+            published.changed.subscribe(),
+            watch::Sender::default().subscribe(),
+        );
+        let quota = QuotaHandle::start(&Arbiter::current(), quota)
+            .await
+            .unwrap();
+        let made = ConfigParts::sharing(node, region, store, published, mesh.clone(), cluster);
         let (mut parts, _) = made.unwrap();
         parts.options.ack_timeout = Duration::from_millis(settings.mesh.ack_timeout_ms);
         let made_from = parts.clone();
@@ -50,6 +66,8 @@ impl TestConfig {
         let actor = supervise(&Arbiter::current(), "config", make);
         TestConfig {
             handle: ConfigHandle::new(&parts, actor),
+            mesh,
+            quota,
             _dir: dir,
         }
     }

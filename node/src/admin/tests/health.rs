@@ -1,13 +1,17 @@
 use std::sync::Arc;
 
+use weir_cluster::ledger::Meter;
 use weir_cluster::membership::{ClusterView, NodeView};
+use weir_config::access::{AccessTable, PublicReason};
 
-use super::Admin;
+use super::{APPID, Admin};
+use crate::forward::Fault;
+use crate::routing::RoutingTable;
 
 const JOINS: &str =
     "[node]\nid = \"n1\"\nregion = \"shanghai\"\n[mesh]\nseeds = [\"127.0.0.1:7002\"]\n";
 
-fn peer(id: &str) -> NodeView {
+pub fn peer(id: &str) -> NodeView {
     NodeView {
         id: id.parse().unwrap(),
         region: "shenzhen".to_owned(),
@@ -92,6 +96,45 @@ async fn metrics_count_by_gateway_and_by_actor() {
     assert!(
         page.text
             .contains(&format!("weir_config_info{{digest=\"{digest}\"}} 1"))
+    );
+}
+
+#[actix_web::test]
+async fn what_became_of_a_businesss_calls_is_counted_by_reason_and_by_fault() {
+    let admin = Admin::with_a_business().await;
+    let access = AccessTable::compile(&admin.state.config.catalog().catalog, "weir.localhost");
+    let meters = access.gateways.iter().map(|_| Meter::new()).collect();
+    let table = RoutingTable::new(access, meters, &RoutingTable::default());
+    let (_, counters) = table.all_counters().next().unwrap();
+    counters.link().count(2, 500);
+    counters.public(PublicReason::Gray).count(1, 70);
+    counters.count_error(Fault::Origin);
+    admin.state.routing.store(Arc::new(table));
+    let page = admin.get("/metrics").await.expect(200);
+    let of = |name: &str, labels: &str| format!("{name}{{business=\"{APPID}\"{labels}}}");
+    for (sample, value) in [
+        (of("weir_business_link_calls_total", ""), 2),
+        (of("weir_business_link_bytes_total", ""), 500),
+        (
+            of("weir_business_public_calls_total", ",reason=\"gray\""),
+            1,
+        ),
+        (
+            of("weir_business_public_bytes_total", ",reason=\"gray\""),
+            70,
+        ),
+        (of("weir_business_errors_total", ",source=\"origin\""), 1),
+    ] {
+        let line = format!("{sample} {value}");
+        assert!(
+            page.text.lines().any(|there| there == line),
+            "no `{line}` in\n{}",
+            page.text
+        );
+    }
+    assert!(
+        !page.text.contains("reason=\"disconnected\""),
+        "what never happened is not listed"
     );
 }
 

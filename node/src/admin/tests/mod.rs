@@ -6,8 +6,12 @@ mod attach;
 mod backup;
 mod config;
 mod document;
+mod drill;
+mod elastic;
+mod forget;
 mod health;
 mod history;
+mod package;
 mod refusals;
 mod retries;
 mod served;
@@ -85,7 +89,7 @@ impl Admin {
             nodes: Vec::new(),
         };
         let (cluster, watched) = watch::channel(Arc::new(view));
-        let config = TestConfig::begin(&settings, watched.clone(), records);
+        let config = TestConfig::begin(&settings, watched.clone(), records).await;
         let handle = config.handle.clone();
         let digest = hex::encode(Sha256::digest(TOKEN));
         let made = handle.apply("system", move |_, context| {
@@ -95,7 +99,15 @@ impl Admin {
             .unwrap_or_else(|refusal| panic!("no token: {refusal}"));
         let routing = Arc::default();
         Admin {
-            state: AdminState::new(handle, watched, Arc::new(settings), routing, node),
+            state: AdminState::new(
+                handle,
+                watched,
+                config.quota.clone(),
+                config.mesh.clone(),
+                Arc::new(settings),
+                routing,
+                node,
+            ),
             cluster,
             _config: config,
             _dir: dir,
@@ -190,9 +202,11 @@ impl Admin {
         let mut access = AccessTable::default();
         access.gateways.push(gateway.to_owned());
         let meters = vec![meter.clone()];
-        self.state
-            .routing
-            .store(Arc::new(RoutingTable { access, meters }));
+        self.state.routing.store(Arc::new(RoutingTable::new(
+            access,
+            meters,
+            &RoutingTable::default(),
+        )));
         meter
     }
 }

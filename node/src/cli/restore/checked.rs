@@ -9,6 +9,7 @@ use weir_config::{Catalog, Stamp};
 use super::super::backup::begins_as_a_store;
 use super::super::failure::Failure;
 use super::files::{COMPANIONS, remove, with_suffix};
+use crate::quota::MINT_PLAN;
 use crate::run::OWNER;
 use crate::settings::Settings;
 use crate::store::{STORE_FILE, Store};
@@ -60,6 +61,8 @@ pub fn make(settings: &Settings, work: &Path, backup: &Path) -> Result<Contents,
         }
         store
             .set_fact(OWNER, &settings.node.id)
+            // A copy may be older than what others have heard: to have forgotten it is the truth.
+            .and_then(|()| store.set_fact(MINT_PLAN, ""))
             .map_err(|why| unusable(&why))?;
         Contents {
             objects: catalog.records().filter(|r| r.object.is_some()).count(),

@@ -1,7 +1,11 @@
 //! Moments in text: RFC 3339, in UTC, to the millisecond.
 
+use serde::{Deserialize, Deserializer, Serializer};
+use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use time::{OffsetDateTime, UtcOffset};
+
+/// The last moment that RFC 3339 can tell, 9999-12-31T23:59:59.999Z.
+const LAST_MS: u64 = 253_402_300_799_999;
 
 /// A moment as it is answered, `2026-01-31T08:30:00.125Z`.
 pub fn text(ms: u64) -> String {
@@ -18,9 +22,27 @@ pub fn parse(text: &str) -> Option<u64> {
     // In a query, a `+` that was not percent-encoded has become a space.
     let text = text.trim().replace(' ', "+");
     let moment = OffsetDateTime::parse(&text, &Rfc3339).ok()?;
-    let nanos = moment.to_offset(UtcOffset::UTC).unix_timestamp_nanos();
-    u64::try_from(nanos / 1_000_000).ok()
+    let ms = u64::try_from(moment.unix_timestamp_nanos() / 1_000_000).ok();
+    ms.filter(|&ms| ms <= LAST_MS)
 }
+
+/// A field that holds milliseconds and is written as a moment: `#[serde(with = "crate::moment")]`.
+///
+/// # Errors
+/// The format's own.
+pub fn serialize<S: Serializer>(ms: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&text(*ms))
+}
+
+/// # Errors
+/// Where the text is no moment; the sentence says how to write one.
+pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let written = String::deserialize(deserializer)?;
+    parse(&written).ok_or_else(|| serde::de::Error::custom(NO_MOMENT))
+}
+
+/// How to write a moment, for whoever did not.
+pub const NO_MOMENT: &str = "write a moment in RFC 3339, for instance 2026-01-31T08:30:00Z";
 
 #[cfg(test)]
 mod tests {
@@ -47,7 +69,13 @@ mod tests {
 
     #[test]
     fn what_is_no_moment_is_none() {
-        for wrong in ["", "yesterday", "2026-01-01", "1960-01-01T00:00:00Z"] {
+        for wrong in [
+            "",
+            "yesterday",
+            "2026-01-01",
+            "1960-01-01T00:00:00Z",
+            "9999-12-31T23:59:59-01:00",
+        ] {
             assert_eq!(parse(wrong), None, "{wrong}");
         }
     }
