@@ -4,6 +4,9 @@
 #   scripts/bench.sh link    a 1 KB call through weir, nginx and HAProxy: calls a second and CPU a call
 #   scripts/bench.sh config  changes: how long until every node goes by them, and what 10,000 businesses cost;
 #                            or only some of the tables: propagation, scale, hot-path
+#   scripts/bench.sh quota   the package ledger: simulated on up to 1,000 nodes beside what others do, the cost of
+#                            admission and charging, real load over three regions, what gossip costs; or only
+#                            some of the tables: simulation, meter, limit, gossip
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -11,6 +14,18 @@ say() { printf '%s\n' "$*"; }
 fail() {
     printf 'bench.sh: %s\n' "$*" >&2
     exit 1
+}
+
+# WEIR_BIN: the program as it is shipped, built where it is not given.
+released_weir() {
+    if [ -z "${WEIR_BIN:-}" ]; then
+        say "building weir as it is shipped (release; the first time takes some minutes)"
+        cargo build --locked --release -p weir
+        WEIR_BIN=${CARGO_TARGET_DIR:-$ROOT/target}/release/weir
+    fi
+    WEIR_BIN=$(realpath "$WEIR_BIN")
+    export WEIR_BIN
+    ulimit -n "$(ulimit -Hn)" 2>/dev/null || true
 }
 
 case ${1:-} in
@@ -27,19 +42,28 @@ link)
     ;;
 config)
     cd "$ROOT"
-    if [ -z "${WEIR_BIN:-}" ]; then
-        say "building weir as it is shipped (release; the first time takes some minutes)"
-        cargo build --locked --release -p weir
-        WEIR_BIN=${CARGO_TARGET_DIR:-$ROOT/target}/release/weir
-    fi
-    WEIR_BIN=$(realpath "$WEIR_BIN")
-    export WEIR_BIN
-    ulimit -n "$(ulimit -Hn)" 2>/dev/null || true
+    released_weir
     # What makes the load is not what is measured, and builds faster as it is.
     exec cargo run --locked --quiet -p weir-benches --bin config_bench -- "${@:2}"
     ;;
+quota)
+    cd "$ROOT"
+    tables=("${@:2}")
+    [ ${#tables[@]} -gt 0 ] || tables=(simulation meter limit gossip)
+    for table in "${tables[@]}"; do
+        case $table in
+        simulation) cargo run --locked --quiet -p weir-benches --bin quota_sim ;;
+        meter) cargo bench --locked -p weir-benches --bench meter ;;
+        limit | gossip)
+            released_weir
+            cargo run --locked --quiet -p weir-benches --bin quota_bench -- "$table"
+            ;;
+        *) fail "there is no table \`$table\`; there are simulation, meter, limit, gossip" ;;
+        esac
+    done
+    ;;
 *)
-    sed -n '2,6s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+    sed -n '2,9s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
     exit 2
     ;;
 esac

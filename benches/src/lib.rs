@@ -1,10 +1,11 @@
 //! What the benches measure on: configurations of a given size.
 
+pub mod figures;
 pub mod quota_sim;
 
 use weir_config::object::{
-    Access, AttachedDomain, Business, BusinessType, EnvVersion, Gateway, Gray, Overflow, Package,
-    UrlRule,
+    Access, AttachedDomain, Business, BusinessType, EnvVersion, Gateway, Gray, MIN_SDK_VERSION,
+    Overflow, Package, UrlRule,
 };
 use weir_config::{Catalog, Hlc, NodeId, Object, Record};
 
@@ -71,6 +72,7 @@ pub fn business(i: usize) -> Business {
         region: "shanghai".to_owned(),
         route_tag: format!("tag-{i}"),
         attached_domains: domains.iter().cloned().map(AttachedDomain).collect(),
+        origins: Vec::new(),
         access: Access {
             enabled: true,
             versions: EnvVersion::ALL.into(),
@@ -84,10 +86,13 @@ pub fn business(i: usize) -> Business {
             gray: Gray {
                 percent: 50.0,
                 salt: "salt".to_owned(),
+                ..Gray::default()
             },
             manual_domains: Vec::new(),
+            min_sdk_version: MIN_SDK_VERSION.to_owned(),
         },
         timeout_ms: 15_000,
         overflow: None,
+        cors: None,
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::object::{
-    Business, DEFAULT_REGIONS, Gateway, Kind, MiniProgram, Object, ObjectKey, Record, Region,
-    Space, Token,
+    AgreementText, Business, DEFAULT_REGIONS, Gateway, Kind, MiniProgram, Object, ObjectKey,
+    PlatformSecret, Record, Region, Schedule, Space, Token,
 };
 
 /// The newest record of every object. Cloning is cheap enough for a snapshot a change (records are shared).
@@ -88,6 +88,12 @@ impl Catalog {
             .collect()
     }
 
+    /// The schedules of a business, in the order of their ids.
+    pub fn schedules_of(&self, business: &str) -> impl Iterator<Item = &Schedule> {
+        self.schedules()
+            .filter(move |schedule| schedule.business == business)
+    }
+
     pub fn len(&self) -> usize {
         self.records.len()
     }
@@ -102,4 +108,18 @@ impl Catalog {
     typed!(business, businesses, Business, Business);
     typed!(region, regions, Region, Region);
     typed!(token, tokens, Token, Token);
+    typed!(
+        agreement_text,
+        agreement_texts,
+        AgreementText,
+        AgreementText
+    );
+    // Its id is `<business>/<schedule>`: see `Schedule::object_id`.
+    typed!(schedule, schedules, Schedule, Schedule);
+    typed!(
+        platform_secret,
+        platform_secrets,
+        PlatformSecret,
+        PlatformSecret
+    );
 }

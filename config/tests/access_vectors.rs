@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use weir_config::access::{
-    AccessTable, Admission, CallFacts, Decision, PublicReason, RoutedCall, decide,
+    AccessTable, Admission, CallFacts, ClientCall, ClientConfig, ClientDecision, Decision,
+    PublicReason, RoutedCall, Serving, Source, client_config, decide, decide_as_client,
 };
+use weir_config::object::EnvVersion;
 use weir_config::{Catalog, Record};
 
 #[derive(Deserialize)]
@@ -180,6 +182,83 @@ fn every_vector_is_decided_as_written() {
     );
 }
 
+/// The access config of the case's business, as a client gets it: through JSON.
+fn config_of(table: &AccessTable, case: &Case) -> Option<ClientConfig> {
+    let route = table.find(&case.request.host)?;
+    let serving = Serving {
+        scheme: "https",
+        port: 443,
+        refresh_seconds: 60,
+    };
+    let config = client_config(table, route, &route.region, |_| true, &serving);
+    let text = serde_json::to_string(&config).expect("a config can be written");
+    Some(serde_json::from_str(&text).expect("and read again"))
+}
+
+/// What a client is about to ask for, where the case says it without the path of `REROUTE`.
+fn url_of(case: &Case) -> Option<String> {
+    if let Some(url) = &case.expect.url {
+        return Some(url.clone());
+    }
+    let headers = &case.request.headers;
+    let plain = headers
+        .get("x-wx-http-mode")
+        .is_none_or(|mode| mode == "ENVELOPE");
+    let target = headers.get("x-wx-target").filter(|_| plain)?;
+    let scheme = if target.contains("://") {
+        ""
+    } else {
+        "https://"
+    };
+    Some(format!("{scheme}{target}{}", case.request.path_and_query))
+}
+
+#[test]
+fn a_client_decides_by_its_config_alone_as_the_node_does() {
+    let vectors = vectors();
+    let table = table(&vectors);
+    let (mut decided, mut failures) = (BTreeMap::new(), Vec::new());
+    for case in vectors.cases.iter().filter(|case| case.expect.row >= 5) {
+        let (Some(config), Some(url)) = (config_of(&table, case), url_of(case)) else {
+            continue;
+        };
+        let header = |name: &str| case.request.headers.get(name).map(String::as_str);
+        let call = ClientCall {
+            url: &url,
+            env_version: header("x-wx-env-version").map_or(EnvVersion::Release, |name| {
+                EnvVersion::from_name(name).unwrap()
+            }),
+            source: header("x-wx-source")
+                .map_or(Source::WxClient, |name| Source::from_name(name).unwrap()),
+            sdk_version: header("x-wx-sdk-version"),
+            devtools_version: header("x-wx-devtools-version"),
+            user: header("x-wx-user"),
+        };
+        let (row, reason) = (case.expect.row, case.expect.reason.as_deref());
+        let agrees = match decide_as_client(&config, &call) {
+            ClientDecision::NotConfigured => row == 5,
+            ClientDecision::PublicLink(public) => row == 6 && reason == Some(public.as_str()),
+            // The package is the node's to ask.
+            ClientDecision::Link { prefix } => {
+                row >= 7 && case.expect.prefix.as_ref().is_none_or(|p| *p == prefix)
+            }
+        };
+        *decided.entry(row).or_insert(0) += 1;
+        if !agrees {
+            failures.push(format!(
+                "{}: {:?}",
+                case.name,
+                decide_as_client(&config, &call)
+            ));
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+    // So that the test cannot pass by deciding nothing.
+    for (row, least) in [(5, 50), (6, 60), (7, 5), (8, 120)] {
+        assert!(decided[&row] >= least, "{decided:?}");
+    }
+}
+
 #[test]
 fn the_vectors_have_unique_names_and_cover_every_row_and_reason() {
     let vectors = vectors();
@@ -189,7 +268,7 @@ fn the_vectors_have_unique_names_and_cover_every_row_and_reason() {
         .map(|case| case.name.as_str())
         .collect();
     assert_eq!(names.len(), vectors.cases.len(), "a name stands twice");
-    assert!(vectors.cases.len() >= 100);
+    assert!(vectors.cases.len() >= 400);
 
     let rows: BTreeSet<u8> = vectors.cases.iter().map(|case| case.expect.row).collect();
     assert_eq!(rows, BTreeSet::from([1, 2, 5, 6, 7, 8]));
@@ -209,6 +288,7 @@ fn the_vectors_have_unique_names_and_cover_every_row_and_reason() {
         PublicReason::Disconnected,
         PublicReason::VersionNotAttached,
         PublicReason::DevtoolsTooOld,
+        PublicReason::SdkTooOld,
         PublicReason::Gray,
         PublicReason::PackageQps,
         PublicReason::PackageBandwidth,

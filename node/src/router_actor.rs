@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use weir_cluster::ledger::Meter;
 use weir_config::access::AccessTable;
 
+use crate::forward::ConfiguredOrigins;
 use crate::published::{Changed, changes};
 use crate::quota::Metered;
 use crate::routing::{RoutingTable, SharedRouting};
@@ -56,9 +57,10 @@ impl RouterActor {
             return;
         }
         let began = Instant::now();
-        let table = table(&metered, &self.base_domain, &self.routing.load());
+        let table = Arc::new(table(&metered, &self.base_domain, &self.routing.load()));
         let gateways = table.meters.len();
-        let old = self.routing.swap(Arc::new(table));
+        let old = self.routing.swap(table.clone());
+        old.origins.retire_all_but(&table.origins);
         self.retire(old);
         self.compiled = Some(metered.config.newest_root.clone());
         tracing::debug!(
@@ -77,6 +79,7 @@ impl RouterActor {
     }
 }
 
+/// `before`: the table in service, whose states of origins go on.
 fn table(metered: &Metered, base_domain: &str, before: &RoutingTable) -> RoutingTable {
     let access = AccessTable::compile(&metered.config.catalog, base_domain);
     // A gateway without a meter cannot be: where it is, nothing of it is admitted and all overflows.
@@ -88,7 +91,8 @@ fn table(metered: &Metered, base_domain: &str, before: &RoutingTable) -> Routing
             .unwrap_or_else(Meter::new)
     };
     let meters = access.gateways.iter().map(meter).collect();
-    RoutingTable::new(access, meters, before)
+    let origins = ConfiguredOrigins::compile(&metered.config.catalog, &before.origins);
+    RoutingTable::new(access, meters, origins, before)
 }
 
 impl Actor for RouterActor {

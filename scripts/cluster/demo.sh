@@ -87,7 +87,7 @@ demo_attach() {
         "{\"name\":\"Demo shop\",\"request_domains\":[\"$origin\"],\"versions\":{\"release\":\"1.0.0\",\"trial\":\"1.1.0\"}}"
     change "space $DEMO_SPACE" PUT 1 "/spaces/$DEMO_SPACE" '{"name":"Demo"}'
     change "service agreement accepted" PUT 1 "/spaces/$DEMO_SPACE/agreement" \
-        '{"version":"2024-01","accepted_by":"demo"}'
+        '{"version":"1","accepted_by":"demo"}'
     change "mini program authorised to the space" PUT 1 "/spaces/$DEMO_SPACE/mini-programs/$DEMO_APPID" '{}'
     change "gateway $DEMO_GATEWAY with the trial package, 1 Mbps" PUT 1 "/gateways/$DEMO_GATEWAY" \
         "{\"space\":\"$DEMO_SPACE\",\"name\":\"Demo\"}"

@@ -139,25 +139,38 @@ impl Admin {
     pub async fn open_space(&self, space: &str, appid: &str) {
         self.put(&format!("/spaces/{space}"), json!({ "name": "Shop" }))
             .await;
-        let agreement = json!({ "version": "2024-01", "accepted_by": "operator@shop.example" });
+        let agreement = json!({ "version": "1", "accepted_by": "operator@shop.example" });
         self.put(&format!("/spaces/{space}/agreement"), agreement)
             .await;
         self.put(&format!("/spaces/{space}/mini-programs/{appid}"), json!({}))
             .await;
     }
 
+    /// Without the link test, so that origins and packages see the test's own calls only.
     pub async fn one_key_access(&self, gateway: &str, appid: &str) -> Business {
-        let path = format!("/gateways/{gateway}/one-key-access");
-        let answer = self
-            .call(Method::POST, &path, Some(&json!({ "appid": appid })))
-            .await;
+        self.attach(
+            &format!("/gateways/{gateway}/one-key-access?link_test=false"),
+            appid,
+        )
+        .await
+    }
+
+    /// As an operator does it, link test and all.
+    pub async fn one_key_access_tested(&self, gateway: &str, appid: &str) -> Business {
+        self.attach(&format!("/gateways/{gateway}/one-key-access"), appid)
+            .await
+    }
+
+    async fn attach(&self, path: &str, appid: &str) -> Business {
+        let body = json!({ "appid": appid });
+        let answer = self.call(Method::POST, path, Some(&body)).await;
         assert_eq!(answer.status, 201, "one-key access: {}", answer.text());
         Business::from_document(answer.json())
     }
 
     /// As [`one_key_access`](Self::one_key_access), without waiting for another node to have it.
     pub async fn one_key_access_here(&self, gateway: &str, appid: &str) -> Business {
-        let path = format!("/gateways/{gateway}/one-key-access?ack=local");
+        let path = format!("/gateways/{gateway}/one-key-access?ack=local&link_test=false");
         Business::from_document(self.post(&path, Some(json!({ "appid": appid }))).await)
     }
 }

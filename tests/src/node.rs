@@ -167,6 +167,12 @@ impl Node {
         process.ended_within(STOP_PATIENCE).await
     }
 
+    /// Waits for the end of a node that is not going to run.
+    pub async fn ended(&mut self) -> ExitStatus {
+        let mut process = self.process.take().expect("it was started");
+        process.ended_within(STOP_PATIENCE).await
+    }
+
     /// The admin token, once the first node has made it.
     pub fn token(&self) -> Option<String> {
         let token = std::fs::read_to_string(self.data_dir().join("admin-token")).ok()?;

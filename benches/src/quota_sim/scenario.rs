@@ -166,8 +166,8 @@ impl Scenario {
             mbps(10, of("pulses, 5 nodes", 5, Demand::Pulses)),
             mbps(20, of("one of 50, 2x", 50, Demand::One(2.0))),
             Scenario {
-                seconds: 8,
-                warm_s: 4.0,
+                seconds: 12,
+                warm_s: 7.0,
                 ..mbps(200, of("zipf 2x, 1000 nodes", 1_000, Demand::Zipf(2.0)))
             },
         ]

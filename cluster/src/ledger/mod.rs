@@ -22,7 +22,7 @@
 //!
 //! The first two are the bound, B. The third adds to it for the moments in which demand has just gone and givers
 //! are full at the same time; the simulation (`benches/src/quota_sim`) holds it to B over its partitions, pulses and
-//! moves: largest excess found, less debts, 0.5 s of L.
+//! moves: largest excess found, less debts, 0.6 s of L.
 //!
 //! # What was tuned, and by what
 //! Measured by the simulation, least use and largest excess (less debts) of ten seeds:
@@ -34,7 +34,7 @@
 //! | own minting goes on up to saved + target | up to half a burst of the share | the hot node of three stopped minting its third: 0.962 at 30 % loss; now 0.98 and more |
 //! | horizon 3 intervals | 4 | 4 moves no faster (440 ms instead of 330) and holds more |
 //! | half a burst saved | three quarters | use the same within 0.01; three quarters has no proof |
-//! | early turns once an interval, by a full purse | whenever a need can be met | 822 kB/s of gossip a node on 50 nodes; now 240 |
+//! | early turns once an interval, by a full purse | whenever a need can be met | 822 kB/s of gossip a node on 50 nodes; now 240 (without the plan) |
 //! | givers of many wait up to 3 intervals | give every turn | a row for each gift: 125 kB/s of rows a node on 50; now 90 |
 
 mod call_size;

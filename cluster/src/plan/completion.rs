@@ -104,7 +104,8 @@ impl Planner {
             })
         });
         let awaited = seats.chain(replaced).filter(|(node, memory, harmless)| {
-            !harmless && !(self.acknowledges(node, *memory, plan) && self.agrees(node, now))
+            let done = self.acknowledges(node, *memory, plan) && self.agrees(node, now);
+            !(*harmless || done)
         });
         let awaited: BTreeSet<NodeId> = awaited.map(|(node, ..)| node.clone()).collect();
         awaited.into_iter().collect()

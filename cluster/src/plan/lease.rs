@@ -14,12 +14,17 @@ impl Planner {
     /// The part of the time between `from` and `to` in which this node may mint its share. Mint before each
     /// call that may change the share: this is for the share of now.
     pub fn mint_window(&self, from: Duration, to: Duration) -> Duration {
-        let until = self.lease_until().unwrap_or_default();
-        until.min(to).saturating_sub(from)
+        self.lease.unwrap_or_default().min(to).saturating_sub(from)
     }
 
-    /// Until when this node may mint, on its own clock.
-    pub(super) fn lease_until(&self) -> Option<Duration> {
+    /// Looks for newer echoes. A lease once had holds to its end, unless another plan is taken.
+    pub(super) fn renew_lease(&mut self) {
+        self.lease = self.lease.max(self.lease_by_echoes());
+        self.leased_until = self.leased_until.max(self.lease);
+    }
+
+    /// Until when half of all plans that may be in force let this node mint, on its own clock.
+    fn lease_by_echoes(&self) -> Option<Duration> {
         let plan = self.seen()?;
         let newest = self.lease_by(plan, &plan.members());
         #[cfg(test)]
@@ -29,10 +34,8 @@ impl Planner {
         if self.held.complete {
             return newest;
         }
-        let older = plan
-            .over
-            .iter()
-            .map(|replaced| self.lease_by(plan, &replaced.members));
+        let older = plan.over.iter();
+        let older = older.map(|replaced| self.lease_by(plan, &replaced.members));
         older.fold(newest, Option::min)
     }
 
@@ -42,25 +45,33 @@ impl Planner {
             return None;
         }
         let newest = self.sent.back().map(|(_, at)| *at);
+        let echoed_at = self.echoes(plan);
         let others = members.iter().filter(|(node, _)| **node != self.me);
-        let others = others.map(|(node, memory)| self.echoed_at(plan, node, *memory));
+        let others = others.map(|(node, memory)| echoed_at(node, *memory));
         let mut heard: Vec<Duration> = others.chain([newest]).flatten().collect();
         heard.sort_unstable_by(|a, b| b.cmp(a));
         let half = members.len().div_ceil(2);
         heard.get(half - 1).map(|at| *at + self.terms.fence)
     }
 
-    /// When this node sent the counter that another echoed last. Echoes of nodes that have seen another plan do
+    /// When this node sent the counter that a member echoed last. Echoes of nodes that have seen another plan do
     /// not count: they may have agreed to one that leaves this node out.
-    pub(super) fn echoed_at(&self, plan: &Plan, node: &NodeId, memory: u64) -> Option<Duration> {
-        let row = &self.heard.get(node)?.row;
-        let same = row.acknowledges(memory, &plan.id);
-        #[cfg(test)]
-        let same = same || !self.rules.echo_of_same && row.memory == memory;
-        let place = plan.seats.keys().position(|member| *member == self.me)?;
-        let tag = row.echoes.get(place).copied().filter(|_| same)?;
+    pub(super) fn echoes<'a>(
+        &'a self,
+        plan: &'a Plan,
+    ) -> impl Fn(&NodeId, u64) -> Option<Duration> + 'a {
+        let place = plan.seats.keys().position(|member| *member == self.me);
         let sent = self.sent.iter().rev();
-        let mut matching = sent.filter(|(counter, _)| Tag::of(self.incarnation, *counter) == tag);
-        matching.next().map(|(_, at)| *at)
+        let tags = sent.map(|(counter, at)| (Tag::of(self.incarnation, *counter), *at));
+        let tags: Vec<(Tag, Duration)> = tags.collect();
+        move |node, memory| {
+            let row = &self.heard.get(node)?.row;
+            let same = row.acknowledges(memory, &plan.id);
+            #[cfg(test)]
+            let same = same || !self.rules.echo_of_same && row.memory == memory;
+            let echo = row.echoes.get(place?).filter(|_| same)?;
+            let mut matching = tags.iter().filter(|(tag, _)| tag == echo);
+            matching.next().map(|(_, at)| *at)
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use weir_config::NodeId;
 
-use super::document::PlanId;
+use super::document::{PlanId, Seat};
 use super::planner::Planner;
 use super::proposal::Obstacle;
 
@@ -57,24 +57,24 @@ pub struct MemberStatus {
 impl Planner {
     pub fn status(&self, now: Duration) -> PlanStatus {
         let share = self.share();
-        let lease = self.lease_until();
-        let had = self.leased_until.max(lease);
-        let fenced = (share > 0 && lease.is_none_or(|until| until <= now)).then(|| Fenced {
+        let expired = self.lease.is_none_or(|until| until <= now);
+        let had = self.leased_until;
+        let fenced = (share > 0 && expired).then(|| Fenced {
             since: had.unwrap_or(self.started),
             why: had.map_or(FencedWhy::NotYetHeard, |_| FencedWhy::CutOff),
         });
-        let seats = self
-            .seen()
-            .into_iter()
-            .flat_map(|plan| plan.seats.iter().map(move |seat| (plan, seat)));
-        let members = seats.map(|(plan, (node, seat))| {
-            let echoed = self.echoed_at(plan, node, seat.memory);
-            let status = MemberStatus {
-                weight: seat.weight,
-                echo_age: echoed.map(|at| now.saturating_sub(at)),
+        let mut members = BTreeMap::new();
+        if let Some(plan) = self.seen() {
+            let echoed_at = self.echoes(plan);
+            let member = |(node, seat): (&NodeId, &Seat)| {
+                let status = MemberStatus {
+                    weight: seat.weight,
+                    echo_age: echoed_at(node, seat.memory).map(|at| now.saturating_sub(at)),
+                };
+                (node.clone(), status)
             };
-            (node.clone(), status)
-        });
+            members = plan.seats.iter().map(member).collect();
+        }
         PlanStatus {
             seen: self.seen().map(|plan| plan.id.clone()),
             complete: self.held.complete,
@@ -82,7 +82,7 @@ impl Planner {
             fenced,
             waiting_for: self.waiting_for(now),
             obstacle: self.obstacle.clone(),
-            members: members.collect(),
+            members,
         }
     }
 }

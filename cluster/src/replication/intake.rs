@@ -48,7 +48,10 @@ pub(super) fn wanted(
             .map(|v| Reverse(v.stamp.clone()));
         let together: BTreeSet<Reverse<Stamp>> = known.chain(lacking.iter().cloned()).collect();
         // Whether the newest is a deletion is seen when it is here.
-        let kept = retention.kept(together.iter().map(|stamp| &stamp.0), false, now_ms);
+        let kept =
+            retention
+                .of_kind(key.kind)
+                .kept(together.iter().map(|stamp| &stamp.0), false, now_ms);
         for (place, Reverse(stamp)) in together.iter().take(kept).enumerate() {
             if lacking.contains(&Reverse(stamp.clone())) {
                 let list = if place == 0 {

@@ -81,7 +81,7 @@ impl ConfigSnapshot {
         let newest = self.catalog.record(key);
         let deleted = newest.is_some_and(|newest| newest.object.is_none());
         let stamps = self.index.versions(key).iter().map(|v| &v.stamp);
-        let kept = retention.kept(stamps, deleted, now_ms);
+        let kept = retention.of_kind(key.kind).kept(stamps, deleted, now_ms);
         let gone = self.index.truncate(key, kept);
         for version in &gone {
             self.buckets.toggle(key, &version.stamp);

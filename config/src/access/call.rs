@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use crate::access::Route;
 use crate::domain::Origin;
-use crate::object::EnvVersion;
+use crate::object::{EnvVersion, OriginSettings};
 
 /// What the decision sees of a call: header values as sent, absent where not sent.
 #[derive(Clone, Copy, Debug, Default)]
@@ -29,6 +29,8 @@ pub struct RoutedCall<'t> {
     pub origin: &'t Origin,
     /// The path prefix of the URL rule that matched, the longest there is; empty for a whole domain.
     pub prefix: &'t str,
+    /// How the origin is reached, where more is to say than its name.
+    pub settings: Option<&'t Arc<OriginSettings>>,
     /// Path and query for the origin, byte for byte as the client meant it. Borrowed from the facts unless
     /// it had to be decoded.
     pub path_and_query: Cow<'t, str>,

@@ -4,7 +4,7 @@ use crate::access::answer::{Admission, CallRefusal, Decision, PublicReason};
 use crate::access::call::{CallFacts, RoutedCall, Source};
 use crate::access::table::{AccessTable, Route};
 use crate::access::target::Asked;
-use crate::access::{devtools, gray};
+use crate::access::{gray, sdk};
 use crate::object::EnvVersion;
 use crate::stamp::Stamp;
 
@@ -41,6 +41,7 @@ pub fn decide<'t>(
         route,
         origin: matched.origin,
         prefix: matched.prefix,
+        settings: matched.settings,
         path_and_query: asked.path_and_query,
         source: asked.source,
         env_version: asked.env_version,
@@ -71,14 +72,16 @@ fn not_for_the_link(call: &RoutedCall<'_>, facts: &CallFacts<'_>) -> Option<Publ
         return Some(PublicReason::VersionNotAttached);
     }
     if call.source == Source::WxDevtools
-        && !devtools::new_enough(facts.sdk_version, facts.devtools_version)
+        && !sdk::devtools_new_enough(facts.sdk_version, facts.devtools_version)
     {
         return Some(PublicReason::DevtoolsTooOld);
     }
-    // Only the online version is diluted (`CONTRACT.md` 2).
-    if call.env_version == EnvVersion::Release
-        && !gray::is_in(route.gray_basis_points, &route.gray_salt, facts.user)
+    if call.source != Source::WxDevtools && sdk::is_older(facts.sdk_version, &route.min_sdk_version)
     {
+        return Some(PublicReason::SdkTooOld);
+    }
+    // Only the online version is diluted (`CONTRACT.md` 2).
+    if call.env_version == EnvVersion::Release && !gray::is_on_link(&route.gray, facts.user) {
         return Some(PublicReason::Gray);
     }
     None

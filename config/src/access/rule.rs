@@ -1,14 +1,18 @@
 //! URL rules: which URLs of which domains use the link (`CONTRACT.md` 2).
 
+use std::sync::Arc;
+
 use crate::access::table::Route;
 use crate::access::target::Asked;
 use crate::domain::Origin;
+use crate::object::OriginSettings;
 
 /// A domain and its path prefixes; none: the whole domain.
 #[derive(Debug)]
 pub(super) struct Rule {
     pub(super) origin: Origin,
     pub(super) paths: Vec<String>,
+    pub(super) settings: Option<Arc<OriginSettings>>,
 }
 
 /// The rule a call was matched by.
@@ -16,6 +20,7 @@ pub(super) struct Matched<'t> {
     pub(super) origin: &'t Origin,
     /// Empty for a whole domain.
     pub(super) prefix: &'t str,
+    pub(super) settings: Option<&'t Arc<OriginSettings>>,
 }
 
 // === impl Route ===
@@ -31,25 +36,22 @@ impl Route {
             .filter_map(|rule| {
                 Some(Matched {
                     origin: &rule.origin,
-                    prefix: rule.longest_prefix(path)?,
+                    prefix: longest_prefix(&rule.paths, path)?,
+                    settings: rule.settings.as_ref(),
                 })
             })
             .max_by_key(|matched| matched.prefix.len())
     }
 }
 
-// === impl Rule ===
-
-impl Rule {
-    /// Characters are compared as typed: no decoding, no other case, and `/api` is a prefix of `/api-x` too.
-    fn longest_prefix(&self, path: &str) -> Option<&str> {
-        if self.paths.is_empty() {
-            return Some("");
-        }
-        self.paths
-            .iter()
-            .map(String::as_str)
-            .filter(|prefix| path.starts_with(prefix))
-            .max_by_key(|prefix| prefix.len())
+/// Characters are compared as typed: no decoding, no other case, and `/api` is a prefix of `/api-x` too.
+pub(super) fn longest_prefix<'t>(paths: &'t [String], path: &str) -> Option<&'t str> {
+    if paths.is_empty() {
+        return Some("");
     }
+    paths
+        .iter()
+        .map(String::as_str)
+        .filter(|prefix| path.starts_with(prefix))
+        .max_by_key(|prefix| prefix.len())
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::access::call::{CallFacts, Source};
 use crate::access::decide::shown;
-use crate::access::devtools;
+use crate::access::sdk;
 use crate::access::table::Route;
 use crate::domain::{Origin, OriginRef, split_url};
 use crate::object::EnvVersion;
@@ -107,7 +107,7 @@ fn or_default<T>(
 
 fn check_version(header: &str, value: Option<&str>) -> Result<(), String> {
     match value {
-        Some(value) if !devtools::is_version(value) => Err(format!(
+        Some(value) if !sdk::is_version(value) => Err(format!(
             "`{}` in {header} is no version: send numbers with dots between them, as in 3.1.5.",
             shown(value)
         )),

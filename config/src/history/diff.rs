@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use crate::object::Object;
 
 /// Fields whose values are never shown.
-const SECRET: [&str; 1] = ["sha256"];
+const SECRET: [&str; 2] = ["sha256", "sealed"];
 const HIDDEN: &str = "(not shown)";
 
 /// One field that two versions of an object have differently.

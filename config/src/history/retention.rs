@@ -1,5 +1,8 @@
+use crate::object::Kind;
 use crate::stamp::Stamp;
 
+/// Versions kept of a platform's secret: the one before may be the winner's on another node.
+const SECRET_VERSIONS: usize = 2;
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// How much history is kept of each object.
@@ -20,6 +23,18 @@ pub struct Retention {
 // === impl Retention ===
 
 impl Retention {
+    /// The rule for one kind of objects: nobody looks back at what a platform entrusted to us, which is renewed
+    /// many times a day.
+    pub fn of_kind(self, kind: Kind) -> Self {
+        match kind {
+            Kind::PlatformSecret => Retention {
+                keep_versions: self.keep_versions.min(SECRET_VERSIONS),
+                ..self
+            },
+            _ => self,
+        }
+    }
+
     /// How many of one object's versions to keep: the first so many of `newest_first`.
     /// 0 where the object was deleted (`deleted`: its newest version says so) long enough ago.
     pub fn kept<'s>(

@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::object::Overflow;
+use crate::object::{OriginSettings, Overflow};
 
 /// One attached client.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
@@ -24,12 +24,33 @@ pub struct Business {
     pub route_tag: String,
     /// Domains whose calls may use the link.
     pub attached_domains: Vec<AttachedDomain>,
+    /// How the servers of attached domains are reached, for those where more is to say than their name.
+    #[serde(default)]
+    pub origins: Vec<OriginSettings>,
     pub access: Access,
     /// How long the origin may take to answer, milliseconds, 1 to 600,000.
     pub timeout_ms: u32,
     /// Absent: the gateway's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overflow: Option<Overflow>,
+    /// What browsers of other origins may do; for `web` only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cors: Option<Cors>,
+}
+
+/// Which pages may call through the link from a browser (Fetch standard, "CORS protocol").
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Cors {
+    /// Origins of pages, exactly (`https://shop.example`), or `*` for all.
+    #[serde(default)]
+    pub allowed_origins: Vec<String>,
+    /// Whether cookies and the like may be sent; not with `*`.
+    #[serde(default)]
+    pub allow_credentials: bool,
+    /// How long a browser may keep the answer to a pre-flight request, seconds, at most 86,400.
+    #[serde(default = "max_age_default_s")]
+    pub max_age_s: u32,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
@@ -59,6 +80,9 @@ pub struct Access {
     /// Domains that the client's own code sends through the link by hand.
     #[serde(default)]
     pub manual_domains: Vec<String>,
+    /// A client that says an older base library takes the public link; developer tools have a rule of their own.
+    #[serde(default = "min_sdk_version_default")]
+    pub min_sdk_version: String,
 }
 
 /// A version of a mini program.
@@ -82,7 +106,7 @@ pub struct UrlRule {
 }
 
 /// Share of users on the link. Only `release` is diluted.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Gray {
     /// 0 to 100, at most two decimals.
@@ -90,6 +114,23 @@ pub struct Gray {
     /// Mixed into the hash: another salt draws other users.
     #[serde(default)]
     pub salt: String,
+    /// Users who are on the link whatever the share; at most 1,000.
+    #[serde(default)]
+    pub include: BTreeSet<String>,
+    /// Users who are not, whatever the share; at most 1,000, none of them in `include`.
+    #[serde(default)]
+    pub exclude: BTreeSet<String>,
+}
+
+/// The base library that a mini program's client needs where nobody says otherwise.
+pub const MIN_SDK_VERSION: &str = "3.0.2";
+
+fn min_sdk_version_default() -> String {
+    MIN_SDK_VERSION.to_owned()
+}
+
+fn max_age_default_s() -> u32 {
+    600
 }
 
 // === impl Business ===
@@ -98,6 +139,41 @@ impl Business {
     /// Host name of the business on the link, in the region it was given.
     pub fn access_domain(&self, base_domain: &str) -> String {
         format!("{}.{}.{base_domain}", self.access_label, self.region)
+    }
+}
+
+// === impl Access ===
+
+impl Access {
+    /// On the link: these versions, these URLs, every user.
+    pub fn new(
+        versions: BTreeSet<EnvVersion>,
+        urls: Vec<UrlRule>,
+        salt: impl Into<String>,
+    ) -> Self {
+        Access {
+            enabled: true,
+            versions,
+            urls,
+            gray: Gray {
+                percent: 100.0,
+                salt: salt.into(),
+                ..Gray::default()
+            },
+            manual_domains: Vec::new(),
+            min_sdk_version: min_sdk_version_default(),
+        }
+    }
+}
+
+// === impl UrlRule ===
+
+impl UrlRule {
+    pub fn whole_domain(domain: impl Into<String>) -> Self {
+        UrlRule {
+            domain: domain.into(),
+            paths: Vec::new(),
+        }
     }
 }
 

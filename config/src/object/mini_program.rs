@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::object::EnvVersion;
+use crate::object::{EnvVersion, PlatformProvider};
 
 /// A mini program as its platform knows it.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, ToSchema)]
@@ -16,6 +16,16 @@ pub struct MiniProgram {
     pub request_domains: Vec<String>,
     #[serde(default)]
     pub versions: PlatformVersions,
+    /// The platform that says all this.
+    #[serde(default)]
+    pub source: PlatformProvider,
+    /// When the platform was last asked, milliseconds since 1970-01-01 UTC; absent from the local platform, which
+    /// is told and not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_at_ms: Option<u64>,
+    /// What was wrong when it was asked last, in sentences; the rest is then what it said before.
+    #[serde(default)]
+    pub problems: Vec<String>,
 }
 
 /// The versions that exist on the platform.

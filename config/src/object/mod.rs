@@ -1,10 +1,14 @@
 //! The objects of the configuration, and the record in which one travels between nodes.
 
+mod agreement_text;
 mod business;
 mod elastic;
 mod gateway;
 mod mini_program;
+mod origin;
+mod platform_secret;
 mod region;
+mod schedule;
 mod space;
 mod token;
 
@@ -13,12 +17,22 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-pub use business::{Access, AttachedDomain, Business, BusinessType, EnvVersion, Gray, UrlRule};
+pub use agreement_text::{AgreementText, BUILT_IN_AGREEMENT};
+pub use business::{
+    Access, AttachedDomain, Business, BusinessType, Cors, EnvVersion, Gray, MIN_SDK_VERSION,
+    UrlRule,
+};
 pub use elastic::{ElasticPack, Limit};
 pub use gateway::{Gateway, Overflow, Package, PackageName};
 pub use mini_program::{MiniProgram, PlatformVersion, PlatformVersions};
-pub use region::{DEFAULT_REGIONS, Region};
-pub use space::{Agreement, Space};
+pub use origin::{Ejection, HealthCheck, OriginAddress, OriginSettings, OriginTls};
+pub use platform_secret::PlatformSecret;
+pub use region::{DEFAULT_REGIONS, Region, default_distance_km};
+pub use schedule::{
+    Schedule, SchedulePlan, ScheduleProgress, ScheduleState, ScheduledChange, ScheduledDisconnect,
+    ScheduledRise,
+};
+pub use space::{Agreement, PlatformProvider, Space};
 pub use token::Token;
 
 use crate::stamp::Stamp;
@@ -33,6 +47,9 @@ pub enum Kind {
     Business,
     Region,
     Token,
+    AgreementText,
+    Schedule,
+    PlatformSecret,
 }
 
 /// An object's name over the whole cluster, `business/wx0123456789abcdef` in text. A mini program's
@@ -53,6 +70,9 @@ pub enum Object {
     Business(Business),
     Region(Region),
     Token(Token),
+    AgreementText(AgreementText),
+    Schedule(Schedule),
+    PlatformSecret(PlatformSecret),
 }
 
 /// One version of one object: what the store keeps and what nodes pull from each other. It never changes.
@@ -86,14 +106,22 @@ pub struct ParseKeyError(String);
 // === impl Kind ===
 
 impl Kind {
-    pub const ALL: [Kind; 6] = [
+    pub const ALL: [Kind; 9] = [
         Kind::Space,
         Kind::MiniProgram,
         Kind::Gateway,
         Kind::Business,
         Kind::Region,
         Kind::Token,
+        Kind::AgreementText,
+        Kind::Schedule,
+        Kind::PlatformSecret,
     ];
+
+    /// Made by nodes, for nodes: no document, history or restore carries it.
+    pub fn is_secret(self) -> bool {
+        matches!(self, Kind::Token | Kind::PlatformSecret)
+    }
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -103,6 +131,9 @@ impl Kind {
             Kind::Business => "business",
             Kind::Region => "region",
             Kind::Token => "token",
+            Kind::AgreementText => "agreement_text",
+            Kind::Schedule => "schedule",
+            Kind::PlatformSecret => "platform_secret",
         }
     }
 }
@@ -171,6 +202,11 @@ impl Object {
             Object::Business(o) => ObjectKey::new(Kind::Business, &o.id),
             Object::Region(o) => ObjectKey::new(Kind::Region, &o.id),
             Object::Token(o) => ObjectKey::new(Kind::Token, &o.id),
+            Object::PlatformSecret(o) => ObjectKey::new(Kind::PlatformSecret, &o.id),
+            Object::AgreementText(o) => ObjectKey::new(Kind::AgreementText, &o.id),
+            Object::Schedule(o) => {
+                ObjectKey::new(Kind::Schedule, Schedule::object_id(&o.business, &o.id))
+            }
         }
     }
 }

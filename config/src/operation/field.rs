@@ -4,7 +4,7 @@ use crate::domain::Origin;
 use crate::refusal::Refusal;
 
 /// Longest name or free text an operator may give, in characters.
-const TEXT_MAX: usize = 128;
+pub(super) const TEXT_MAX: usize = 128;
 
 /// An id chosen by an operator: 1 to 63 of `a-z 0-9 -`, so that it fits into a host name and a URL.
 pub(super) fn slug(path: &str, id: &str) -> Result<(), Refusal> {

@@ -10,23 +10,41 @@ pub mod document;
 mod elastic;
 mod field;
 mod gateway;
+mod manual;
+mod mark;
 mod mini_program;
 mod one_key;
 mod patch;
+mod platform;
 mod referential;
 mod region;
 mod restore;
+mod schedule;
 mod space;
 mod token;
 
-pub use agreement::{AgreementInput, accept_agreement};
-pub use business::{connect, delete_business, disconnect, patch_business};
+pub use agreement::{
+    AgreementInput, AgreementTextInput, accept_agreement, agreement_texts, put_agreement_text,
+    required_agreement,
+};
+pub(crate) use business::no_longer_legal;
+pub use business::{
+    GraySide, connect, delete_business, disconnect, patch_business, set_gray_user, warnings,
+};
 pub use elastic::{ElasticPackInput, PACKS_MAX, delete_elastic_pack, put_elastic_pack};
 pub use gateway::{GatewayInput, PackageInput, put_gateway};
-pub use mini_program::{MiniProgramInput, put_mini_program};
+pub use manual::{BusinessInput, add_business};
+pub use mini_program::{MiniProgramInput, PlatformReading, put_mini_program, put_platform_reading};
 pub use one_key::{OneKeyInput, OneKeyOutcome, one_key_access};
-pub use region::{RegionInput, put_region};
+pub use platform::{
+    authorize_by_platform, delete_platform_secret, put_platform_secret, trial_qr_content,
+};
+pub use region::{RegionInput, delete_region, effective_regions, endpoint_order, put_region};
 pub use restore::{restore, restore_catalog};
+pub use schedule::{
+    Step, delete_schedule, due, due_step, next_due_ms, pause_for_errors, pause_schedule,
+    put_schedule, resume_schedule,
+};
 pub use space::{SpaceInput, authorize, put_space};
 pub use token::create_token;
 
@@ -75,7 +93,7 @@ impl Change {
     }
 
     /// The catalog as it will be, for checks of the outcome; versions in it say nothing.
-    fn applied_to(&self, catalog: &Catalog) -> Catalog {
+    pub fn applied_to(&self, catalog: &Catalog) -> Catalog {
         let mut clock = Hlc::new(NodeId::outcome());
         let stamps = catalog.records().map(|record| &record.stamp);
         stamps

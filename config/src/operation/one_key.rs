@@ -8,9 +8,11 @@ use utoipa::ToSchema;
 use crate::catalog::Catalog;
 use crate::domain::Origin;
 use crate::object::{
-    Access, AttachedDomain, Business, BusinessType, EnvVersion, Gateway, Gray, MiniProgram, Object,
-    PlatformVersion, Space, UrlRule,
+    Access, AttachedDomain, Business, BusinessType, EnvVersion, Gateway, MiniProgram, Object,
+    PlatformProvider, PlatformVersion, Space, UrlRule,
 };
+use crate::operation::agreement::agreed_space;
+use crate::operation::mark::Mark;
 use crate::operation::{Change, Context, field, gateway, mini_program, region};
 use crate::refusal::Refusal;
 
@@ -64,26 +66,31 @@ pub fn one_key_access(
     field::appid("appid", &input.appid)?;
     let region = input.region.as_deref().unwrap_or(&context.default_region);
     region::known(catalog, "region", region)?;
-    let space = agreed_space(catalog, gateway)?;
-    let program = registered(catalog, &input.appid)?;
-    if let Some(business) = catalog.business(&program.appid) {
-        return attached_before(gateway, program, business, input.region.as_deref());
+    let attached = catalog.business(&input.appid);
+    if let Some(business) = attached.filter(|business| business.gateway == gateway.id) {
+        let program = catalog.mini_program(&input.appid);
+        return Ok(attached_before(
+            gateway,
+            program,
+            business,
+            input.region.as_deref(),
+        ));
     }
+    let space = agreed_space(catalog, context.now_ms, gateway)?;
+    let program = registered(catalog, space, &input.appid)?;
+    unbound(catalog, gateway, &program.appid)?;
     let trial = trial_version(program)?;
     let domains = legal_domains(program)?;
     let mut warnings = Vec::new();
 
-    let attached = match domains.len() {
-        0..=DOMAINS_MAX => domains.len(),
-        _ => ATTACHED_OF_MANY,
-    };
-    let (attached_domains, skipped_domains) = domains.split_at(attached);
+    let (attached_domains, skipped_domains) = first_domains(&domains);
     if !skipped_domains.is_empty() {
         warnings.push(format!(
-            "The mini program has {} legal domains, more than {DOMAINS_MAX}: the first {attached} are \
+            "The mini program has {} legal domains, more than {DOMAINS_MAX}: the first {} are \
              attached, the other {} take the public link. To attach others, list up to {DOMAINS_MAX} in \
              access.urls of PATCH /admin/v1/businesses/{}.",
             domains.len(),
+            attached_domains.len(),
             skipped_domains.len(),
             program.appid
         ));
@@ -112,42 +119,42 @@ pub fn one_key_access(
     })
 }
 
-fn agreed_space<'c>(catalog: &'c Catalog, gateway: &Gateway) -> Result<&'c Space, Refusal> {
-    catalog
-        .space(&gateway.space)
-        .filter(|space| space.agreement.is_some())
-        .ok_or_else(|| {
-            Refusal::conflict(
-                "agreement_not_accepted",
-                format!(
-                    "Space `{0}`, which gateway `{1}` belongs to, has not accepted the service agreement. \
-                     Accept it with PUT /admin/v1/spaces/{0}/agreement, then try again.",
-                    gateway.space, gateway.id
-                ),
-            )
-        })
+/// A mini program that its platform knows, and that the space may attach: on platforms other than the local one
+/// somebody has to have authorised it first.
+pub(super) fn registered<'c>(
+    catalog: &'c Catalog,
+    space: &Space,
+    appid: &str,
+) -> Result<&'c MiniProgram, Refusal> {
+    let known = catalog
+        .mini_program(appid)
+        .filter(|program| program.source == space.platform);
+    let authorised = space.mini_programs.contains(appid);
+    let detail = match (known, space.platform) {
+        (Some(program), PlatformProvider::Local) => return Ok(program),
+        (Some(program), PlatformProvider::Wechat) if authorised => return Ok(program),
+        (_, PlatformProvider::Wechat) => format!(
+            "Mini program `{appid}` is not authorised to space `{0}`, whose platform is `wechat`. Its administrator \
+             has to authorise it on the page that POST /admin/v1/spaces/{0}/authorization-url gives; then try again.",
+            space.id
+        ),
+        (None, PlatformProvider::Local) => format!(
+            "The platform knows no mini program `{appid}`, so it cannot be authorised to the space. {}",
+            mini_program::how_to_register(appid)
+        ),
+    };
+    Err(Refusal::conflict("not_authorized", detail))
 }
 
-fn registered<'c>(catalog: &'c Catalog, appid: &str) -> Result<&'c MiniProgram, Refusal> {
-    catalog.mini_program(appid).ok_or_else(|| {
-        Refusal::conflict(
-            "not_authorized",
-            format!(
-                "The platform knows no mini program `{appid}`, so it cannot be authorised to the space. {}",
-                mini_program::how_to_register(appid)
-            ),
-        )
-    })
-}
-
-fn trial_version(program: &MiniProgram) -> Result<&PlatformVersion, Refusal> {
+pub(super) fn trial_version(program: &MiniProgram) -> Result<&PlatformVersion, Refusal> {
     program.versions.trial.as_ref().ok_or_else(|| {
         Refusal::conflict(
             "no_trial_version",
             format!(
                 "Mini program `{0}` has no trial version, and one-key access begins with that one. Upload \
-                 one on its platform (locally: versions.trial of PUT /admin/v1/platform/mini-programs/{0}), \
-                 then try again.",
+                 one on its platform (WeChat: upload in the developer tools and mark it as the trial version on \
+                 mp.weixin.qq.com; locally: versions.trial of PUT /admin/v1/platform/mini-programs/{0}), then try \
+                 again.",
                 program.appid
             ),
         )
@@ -155,7 +162,7 @@ fn trial_version(program: &MiniProgram) -> Result<&PlatformVersion, Refusal> {
 }
 
 /// The platform's legal domains that can be called at all, in its order, each once.
-fn legal_domains(program: &MiniProgram) -> Result<Vec<String>, Refusal> {
+pub(super) fn legal_domains(program: &MiniProgram) -> Result<Vec<String>, Refusal> {
     let mut seen = BTreeSet::new();
     let domains: Vec<String> = program
         .request_domains
@@ -168,8 +175,8 @@ fn legal_domains(program: &MiniProgram) -> Result<Vec<String>, Refusal> {
             "no_request_domain",
             format!(
                 "Mini program `{0}` has no legal request domain, so there is nothing to protect. Set \
-                 request_domains on its platform (locally: PUT /admin/v1/platform/mini-programs/{0}), \
-                 then try again.",
+                 one on its platform (WeChat: mp.weixin.qq.com, development settings, server domains; locally: \
+                 request_domains of PUT /admin/v1/platform/mini-programs/{0}), then try again.",
                 program.appid
             ),
         ));
@@ -177,22 +184,36 @@ fn legal_domains(program: &MiniProgram) -> Result<Vec<String>, Refusal> {
     Ok(domains)
 }
 
-fn attached_before(
-    gateway: &Gateway,
-    program: &MiniProgram,
-    business: &Business,
-    region: Option<&str>,
-) -> Result<OneKeyOutcome, Refusal> {
-    if business.gateway != gateway.id {
-        return Err(Refusal::conflict(
+/// The domains to attach, and those left out because there are too many.
+pub(super) fn first_domains(domains: &[String]) -> (&[String], &[String]) {
+    let attached = match domains.len() {
+        0..=DOMAINS_MAX => domains.len(),
+        _ => ATTACHED_OF_MANY,
+    };
+    domains.split_at(attached)
+}
+
+/// Checks that a mini program is bound to no other gateway.
+pub(super) fn unbound(catalog: &Catalog, gateway: &Gateway, appid: &str) -> Result<(), Refusal> {
+    match catalog.business(appid) {
+        Some(business) if business.gateway != gateway.id => Err(Refusal::conflict(
             "bound_elsewhere",
             format!(
                 "Mini program `{0}` is bound to gateway `{1}`, and a mini program is bound to one gateway \
                  only. To bind it to `{2}`, delete it there first: DELETE /admin/v1/businesses/{0}.",
                 business.id, business.gateway, gateway.id
             ),
-        ));
+        )),
+        _ => Ok(()),
     }
+}
+
+fn attached_before(
+    gateway: &Gateway,
+    program: Option<&MiniProgram>,
+    business: &Business,
+    region: Option<&str>,
+) -> OneKeyOutcome {
     let mut warnings = vec![format!(
         "The mini program is attached to gateway `{}` already; nothing was changed.",
         gateway.id
@@ -209,9 +230,12 @@ fn attached_before(
             business.id
         ));
     }
-    Ok(OneKeyOutcome {
+    OneKeyOutcome {
         change: Change::default(),
-        qr_content: qr_content(program.versions.trial.as_ref(), business),
+        qr_content: qr_content(
+            program.and_then(|program| program.versions.trial.as_ref()),
+            business,
+        ),
         business: business.clone(),
         attached_domains: business
             .attached_domains
@@ -221,7 +245,7 @@ fn attached_before(
         skipped_domains: Vec::new(),
         warnings,
         already_attached: true,
-    })
+    }
 }
 
 fn new_business(
@@ -231,40 +255,31 @@ fn new_business(
     region: &str,
     domains: &[String],
 ) -> Business {
-    let mark = format!("a{}", hex::encode(&context.random[..4]));
+    let mark = Mark::of(context);
     Business {
         id: program.appid.clone(),
         gateway: gateway.id.clone(),
         business_type: BusinessType::MiniProgram,
         name: program.name.clone(),
         appid: program.appid.clone(),
-        access_label: format!("{mark}-{}", program.appid),
+        access_label: mark.access_label(&program.appid),
         region: region.to_owned(),
-        route_tag: mark,
+        route_tag: mark.route_tag(),
         attached_domains: domains.iter().cloned().map(AttachedDomain).collect(),
-        access: Access {
-            enabled: true,
-            versions: BTreeSet::from([EnvVersion::Trial]),
-            urls: domains
-                .iter()
-                .map(|domain| UrlRule {
-                    domain: domain.clone(),
-                    paths: Vec::new(),
-                })
-                .collect(),
-            gray: Gray {
-                percent: 100.0,
-                salt: hex::encode(&context.random[8..]),
-            },
-            manual_domains: Vec::new(),
-        },
+        origins: Vec::new(),
+        access: Access::new(
+            BTreeSet::from([EnvVersion::Trial]),
+            domains.iter().map(UrlRule::whole_domain).collect(),
+            mark.salt,
+        ),
         timeout_ms: TIMEOUT_DEFAULT_MS,
         overflow: None,
+        cors: None,
     }
 }
 
 /// What the trial version's QR code opens; made up where the platform does not say.
-fn qr_content(trial: Option<&PlatformVersion>, business: &Business) -> String {
+pub(super) fn qr_content(trial: Option<&PlatformVersion>, business: &Business) -> String {
     match trial.and_then(|trial| trial.qr_url.clone()) {
         Some(url) => url,
         None => format!(

@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 use crate::catalog::Catalog;
 use crate::domain::Origin;
 use crate::object::{Business, BusinessType, Gateway, Kind, Object, ObjectKey, Space};
-use crate::operation::{elastic, field, gateway, mini_program, patch, region};
+use crate::operation::{agreement, elastic, field, gateway, mini_program, patch, region, schedule};
 use crate::refusal::Refusal;
 
 /// Most domains of its own a business may have: as many as a mini program may list.
@@ -17,6 +17,7 @@ pub(super) struct Outcome<'c> {
     catalog: &'c Catalog,
     /// As it is now. Domains attached to a business before stay legal when the platform no longer lists them.
     before: &'c Catalog,
+    now_ms: u64,
     /// The businesses of each access label.
     labels: HashMap<&'c str, Vec<&'c str>>,
 }
@@ -24,7 +25,7 @@ pub(super) struct Outcome<'c> {
 // === impl Outcome ===
 
 impl<'c> Outcome<'c> {
-    pub(super) fn new(before: &'c Catalog, catalog: &'c Catalog) -> Self {
+    pub(super) fn new(before: &'c Catalog, catalog: &'c Catalog, now_ms: u64) -> Self {
         let mut labels: HashMap<&str, Vec<&str>> = HashMap::new();
         for business in catalog.businesses() {
             let of_label = labels.entry(&business.access_label).or_default();
@@ -33,6 +34,7 @@ impl<'c> Outcome<'c> {
         Outcome {
             catalog,
             before,
+            now_ms,
             labels,
         }
     }
@@ -47,11 +49,12 @@ impl<'c> Outcome<'c> {
             Object::MiniProgram(program) => mini_program::check(program),
             Object::Gateway(gateway) => check_gateway(self.catalog, gateway),
             Object::Business(business) => self.check_business(business),
-            Object::Region(region) => {
-                field::slug("id", &region.id)?;
-                field::name("name", &region.name)
-            }
+            Object::Region(region) => region::check(region),
             Object::Token(token) => field::slug("id", &token.id),
+            Object::AgreementText(text) => agreement::check_text(text),
+            Object::Schedule(schedule) => schedule::check(self.catalog, schedule),
+            // Made by nodes, and sealed.
+            Object::PlatformSecret(_) => Ok(()),
         }
     }
 
@@ -60,7 +63,7 @@ impl<'c> Outcome<'c> {
     /// # Errors
     /// `still_in_use` (409), which names the object that would be left without what it refers to.
     pub(super) fn check_rest(&self, touched: &BTreeSet<ObjectKey>) -> Result<(), Refusal> {
-        let now = Outcome::new(self.before, self.before);
+        let now = Outcome::new(self.before, self.before, self.now_ms);
         for record in self.catalog.records() {
             let Some(object) = &record.object else {
                 continue;
@@ -95,16 +98,23 @@ impl<'c> Outcome<'c> {
                     || of_program(&business.appid)
                     || is_touched(Kind::Region, &business.region)
             }
-            Object::MiniProgram(_) | Object::Region(_) | Object::Token(_) => false,
+            Object::MiniProgram(_)
+            | Object::Region(_)
+            | Object::Token(_)
+            | Object::AgreementText(_)
+            | Object::Schedule(_)
+            | Object::PlatformSecret(_) => false,
         }
     }
 
     fn check_business(&self, business: &Business) -> Result<(), Refusal> {
         exists(self.catalog, "gateway", Kind::Gateway, &business.gateway)?;
         match business.business_type {
-            BusinessType::MiniProgram => check_program(self.catalog, business)?,
+            BusinessType::MiniProgram => field::appid("id", &business.id)
+                .and_then(|()| exists(self.catalog, "id", Kind::MiniProgram, &business.id))?,
             BusinessType::Web | BusinessType::App => field::slug("id", &business.id)?,
         }
+        self.check_space_of(business)?;
         if business.appid != business.id {
             return Err(Refusal::invalid(
                 "appid",
@@ -118,6 +128,37 @@ impl<'c> Outcome<'c> {
         check_attached(self.catalog, self.before, business)?;
         region::known(self.catalog, "region", &business.region)?;
         patch::check(self.catalog, business)
+    }
+
+    /// A business needs its space's agreement, and a mini program the space's authorisation.
+    fn check_space_of(&self, business: &Business) -> Result<(), Refusal> {
+        let Some(gateway) = self.catalog.gateway(&business.gateway) else {
+            return Ok(()); // Told of already.
+        };
+        let Some(space) = self.catalog.space(&gateway.space) else {
+            return Ok(()); // The gateway's own fault, and told of it.
+        };
+        let of_platform = business.business_type == BusinessType::MiniProgram;
+        let missing = if space.agreement.is_none() {
+            "has not accepted the service agreement"
+        } else if of_platform && !space.mini_programs.contains(&business.id) {
+            "does not list this mini program among those authorised to it (mini_programs)"
+        } else {
+            // What is attached stays, whatever text comes into force; what moves in with its space, too.
+            let attached_now = self.before.business(&business.id).is_none()
+                && self.before.space(&gateway.space).is_some();
+            return match attached_now {
+                true => agreement::agreed_space(self.catalog, self.now_ms, gateway).map(drop),
+                false => Ok(()),
+            };
+        };
+        Err(Refusal::invalid(
+            "gateway",
+            format!(
+                "Space `{}`, which gateway `{}` belongs to, {missing}.",
+                space.id, business.gateway
+            ),
+        ))
     }
 
     fn check_label(&self, business: &Business) -> Result<(), Refusal> {
@@ -145,6 +186,13 @@ fn check_space(catalog: &Catalog, space: &Space) -> Result<(), Refusal> {
         field::text("agreement.version", &agreement.version)?;
         field::text("agreement.accepted_by", &agreement.accepted_by)?;
     }
+    for (i, agreement) in space.acceptances.iter().enumerate() {
+        field::text(&format!("acceptances[{i}].version"), &agreement.version)?;
+        field::text(
+            &format!("acceptances[{i}].accepted_by"),
+            &agreement.accepted_by,
+        )?;
+    }
     for (i, appid) in space.mini_programs.iter().enumerate() {
         exists(
             catalog,
@@ -162,31 +210,6 @@ fn check_gateway(catalog: &Catalog, gateway: &Gateway) -> Result<(), Refusal> {
     gateway::check_package(&gateway.package)?;
     elastic::check_packs(&gateway.elastic_packs)?;
     exists(catalog, "space", Kind::Space, &gateway.space)
-}
-
-/// A mini program's business needs the program, and its space's authorisation and agreement.
-fn check_program(catalog: &Catalog, business: &Business) -> Result<(), Refusal> {
-    field::appid("id", &business.id)?;
-    exists(catalog, "id", Kind::MiniProgram, &business.id)?;
-    let gateway = catalog.gateway(&business.gateway);
-    let space = gateway.and_then(|gateway| catalog.space(&gateway.space));
-    let Some(space) = space else {
-        return Ok(()); // The gateway's own fault, and told of it.
-    };
-    let missing = if space.agreement.is_none() {
-        "has not accepted the service agreement"
-    } else if !space.mini_programs.contains(&business.id) {
-        "does not list this mini program among those authorised to it (mini_programs)"
-    } else {
-        return Ok(());
-    };
-    Err(Refusal::invalid(
-        "gateway",
-        format!(
-            "Space `{}`, which gateway `{}` belongs to, {missing}.",
-            space.id, business.gateway
-        ),
-    ))
 }
 
 fn check_attached(catalog: &Catalog, before: &Catalog, business: &Business) -> Result<(), Refusal> {

@@ -9,13 +9,25 @@ use crate::refusal::Refusal;
 /// a version that is itself a deletion deletes.
 ///
 /// # Errors
-/// `not_restorable` (409) for tokens. As for a whole document where the version no longer fits the
+/// `not_restorable` (409) for tokens and schedules. As for a whole document where the version no longer fits the
 /// configuration: `reference_missing` (422) where its gateway is gone, `still_in_use` (409), and others.
-pub fn restore(catalog: &Catalog, version: &Record) -> Result<Change, Refusal> {
+pub fn restore(catalog: &Catalog, now_ms: u64, version: &Record) -> Result<Change, Refusal> {
+    if version.key.kind == Kind::Schedule {
+        return Err(Refusal::conflict(
+            "not_restorable",
+            "A schedule is not restored: its time may have passed, and it would begin anew. Create a new one.",
+        ));
+    }
     if version.key.kind == Kind::Token {
         return Err(Refusal::conflict(
             "not_restorable",
             "A token is not restored: it may have been taken away because others had it. Create a new one.",
+        ));
+    }
+    if version.key.kind == Kind::PlatformSecret {
+        return Err(Refusal::conflict(
+            "not_restorable",
+            "What a platform entrusted to us is not restored: it is out of date, and is renewed by itself.",
         ));
     }
     let change = match &version.object {
@@ -23,36 +35,39 @@ pub fn restore(catalog: &Catalog, version: &Record) -> Result<Change, Refusal> {
         None if catalog.object(&version.key).is_some() => Change::delete(version.key.clone()),
         None => Change::default(),
     };
-    check_change(catalog, &change)?;
+    check_change(catalog, now_ms, &change)?;
     Ok(change)
 }
 
 /// Makes the whole configuration what it was: `then` is from
-/// [`catalog_at`](crate::history::catalog_at). Tokens stay as they are now.
+/// [`catalog_at`](crate::history::catalog_at). Tokens and schedules stay as they are now.
 ///
 /// # Errors
 /// As [`restore`], where something that stays would not fit.
-pub fn restore_catalog(catalog: &Catalog, then: &Catalog) -> Result<Change, Refusal> {
+pub fn restore_catalog(catalog: &Catalog, now_ms: u64, then: &Catalog) -> Result<Change, Refusal> {
     let mut change = Change::default();
     let keys = catalog.records().chain(then.records());
     let keys: BTreeSet<_> = keys.map(|record| &record.key).collect();
-    for key in keys.into_iter().filter(|key| key.kind != Kind::Token) {
+    for key in keys
+        .into_iter()
+        .filter(|key| !key.kind.is_secret() && key.kind != Kind::Schedule)
+    {
         match (catalog.object(key), then.object(key)) {
             (now, then) if now == then => {}
             (_, Some(object)) => change.puts.push(object.clone()),
             (_, None) => change.deletes.push(key.clone()),
         }
     }
-    check_change(catalog, &change)?;
+    check_change(catalog, now_ms, &change)?;
     Ok(change)
 }
 
 /// Checks all that a change writes against the whole outcome, and that nothing else loses what it refers to.
-pub(super) fn check_change(catalog: &Catalog, change: &Change) -> Result<(), Refusal> {
+fn check_change(catalog: &Catalog, now_ms: u64, change: &Change) -> Result<(), Refusal> {
     let after = change.applied_to(catalog);
     let puts = change.puts.iter().map(Object::key);
     let touched: BTreeSet<_> = puts.chain(change.deletes.iter().cloned()).collect();
-    let outcome = Outcome::new(catalog, &after);
+    let outcome = Outcome::new(catalog, &after, now_ms);
     for object in &change.puts {
         outcome
             .check(object)

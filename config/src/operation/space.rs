@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::catalog::Catalog;
-use crate::object::{Object, Space};
+use crate::object::{Object, PlatformProvider, Space};
 use crate::operation::{Change, field, mini_program};
 use crate::refusal::Refusal;
 
@@ -13,12 +13,16 @@ pub struct SpaceInput {
     /// For people; empty when left out.
     #[serde(default)]
     pub name: Option<String>,
+    /// Where its mini programs are registered. Left out: as it was, `local` for a new space.
+    #[serde(default)]
+    pub platform: Option<PlatformProvider>,
 }
 
 /// Creates a space or renames it. Its agreement and its mini programs stay as they are.
 ///
 /// # Errors
-/// `invalid` (422) for an id or a name that cannot be used.
+/// `invalid` (422) for an id or a name that cannot be used; `platform_in_use` (409) where the platform would
+/// change under mini programs authorised to the space.
 pub fn put_space(catalog: &Catalog, id: &str, input: SpaceInput) -> Result<Change, Refusal> {
     field::slug("space", id)?;
     let name = input.name.unwrap_or_default();
@@ -28,6 +32,21 @@ pub fn put_space(catalog: &Catalog, id: &str, input: SpaceInput) -> Result<Chang
         ..Space::default()
     });
     space.name = name;
+    let platform = input.platform.unwrap_or(space.platform);
+    if platform != space.platform && !space.mini_programs.is_empty() {
+        return Err(Refusal::conflict(
+            "platform_in_use",
+            format!(
+                "Space `{id}` has mini programs of platform `{}` ({} of them), which platform `{}` does not know. \
+                 Create another space for those.",
+                space.platform.as_str(),
+                space.mini_programs.len(),
+                platform.as_str()
+            ),
+        )
+        .at("platform"));
+    }
+    space.platform = platform;
     Ok(Change::put_if_new(catalog, Object::Space(space)))
 }
 

@@ -21,6 +21,7 @@ fn record() -> impl Strategy<Value = Record> {
         let region = Region {
             id: format!("r{id}"),
             name: stamp.to_string(),
+            ..Region::default()
         };
         let key = Object::Region(region.clone()).key();
         let deleted = (wall_ms + u64::from(counter)) % 3 == 0;

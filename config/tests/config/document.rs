@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::fixture::{APPID, Cluster, context, gateway_input};
+use crate::fixture::{APPID, Cluster, NOW_MS, context, gateway_input};
 use weir_config::operation::document::{Action, Document, Plan, export, plan};
 use weir_config::operation::{
     self, Change, SpaceInput, create_token, delete_business, disconnect, put_gateway, put_space,
@@ -17,7 +17,7 @@ fn read(cluster: &Cluster, edit: impl FnOnce(&mut Value)) -> Result<Document, Re
 
 /// The plan for the configuration's own document after an edit.
 fn planned(cluster: &Cluster, prune: bool, edit: impl FnOnce(&mut Value)) -> Result<Plan, Refusal> {
-    plan(&cluster.catalog, &read(cluster, edit)?, prune)
+    plan(&cluster.catalog, NOW_MS, &read(cluster, edit)?, prune)
 }
 
 fn actions(plan: &Plan) -> Vec<(String, Action)> {
@@ -76,11 +76,11 @@ fn a_document_makes_an_empty_cluster_what_it_was_exported_from_but_for_tokens() 
     );
 
     let mut target = Cluster::empty();
-    let first = plan(&target.catalog, &document, true).unwrap();
+    let first = plan(&target.catalog, NOW_MS, &document, true).unwrap();
     target.apply(first.change);
     assert_eq!(export(&target.catalog), document);
     assert!(
-        plan(&target.catalog, &document, true)
+        plan(&target.catalog, NOW_MS, &document, true)
             .unwrap()
             .change
             .is_empty()
@@ -126,7 +126,7 @@ fn what_a_document_lacks_goes_only_when_asked_and_tokens_never() {
         actions(&pruned),
         [(format!("business/{APPID}"), Action::Delete)]
     );
-    let everything = plan(&cluster.catalog, &Document::default(), true).unwrap();
+    let everything = plan(&cluster.catalog, NOW_MS, &Document::default(), true).unwrap();
     assert!(everything.change.puts.is_empty());
     let kinds: Vec<Kind> = everything
         .change
@@ -235,7 +235,7 @@ fn what_others_need_cannot_be_pruned_from_under_them() {
         businesses: export(&cluster.catalog).businesses,
         ..Document::default()
     };
-    let refusal = plan(&cluster.catalog, &document, true).unwrap_err();
+    let refusal = plan(&cluster.catalog, NOW_MS, &document, true).unwrap_err();
     assert_eq!(refusal.field.as_deref(), Some("businesses[0].gateway"));
     // Here it is something the document does not name: the other half was written on another node.
     let region = |d: &mut Value| d["regions"] = json!([{"id": "mars"}]);
@@ -267,21 +267,21 @@ fn a_restored_version_is_written_again() {
     let mut cluster = Cluster::attached();
     let attached = version(&cluster, Kind::Business, APPID);
     assert!(
-        operation::restore(&cluster.catalog, &attached)
+        operation::restore(&cluster.catalog, NOW_MS, &attached)
             .unwrap()
             .is_empty()
     );
     cluster.write(|c| disconnect(c, APPID));
-    cluster.write(|c| operation::restore(c, &attached));
+    cluster.write(|c| operation::restore(c, NOW_MS, &attached));
     assert_eq!(
         cluster.catalog.object(&attached.key),
         attached.object.as_ref()
     );
     cluster.write(|c| delete_business(c, APPID));
     let deleted = version(&cluster, Kind::Business, APPID);
-    cluster.write(|c| operation::restore(c, &attached));
+    cluster.write(|c| operation::restore(c, NOW_MS, &attached));
     assert!(cluster.business().access.enabled);
-    let change = operation::restore(&cluster.catalog, &deleted).unwrap();
+    let change = operation::restore(&cluster.catalog, NOW_MS, &deleted).unwrap();
     assert_eq!(change.deletes, [attached.key]);
 }
 
@@ -292,14 +292,14 @@ fn a_version_whose_gateway_is_gone_is_not_restored() {
     cluster.write(|c| delete_business(c, APPID));
     let gateway = version(&cluster, Kind::Gateway, "main");
     cluster.apply(Change::delete(gateway.key.clone()));
-    let refusal = operation::restore(&cluster.catalog, &attached).unwrap_err();
+    let refusal = operation::restore(&cluster.catalog, NOW_MS, &attached).unwrap_err();
     assert_eq!(
         (refusal.status, refusal.code, refusal.field.as_deref()),
         (422, "reference_missing", Some("gateway"))
     );
     assert!(refusal.detail.contains("`main`") && refusal.detail.contains("restore it first"));
-    cluster.write(|c| operation::restore(c, &gateway));
-    cluster.write(|c| operation::restore(c, &attached));
+    cluster.write(|c| operation::restore(c, NOW_MS, &gateway));
+    cluster.write(|c| operation::restore(c, NOW_MS, &attached));
 }
 
 #[test]
@@ -307,11 +307,11 @@ fn restoring_a_deletion_does_not_take_away_what_others_need() {
     let mut cluster = Cluster::attached();
     let mut deleted = version(&cluster, Kind::Gateway, "main");
     deleted.object = None;
-    let refusal = operation::restore(&cluster.catalog, &deleted).unwrap_err();
+    let refusal = operation::restore(&cluster.catalog, NOW_MS, &deleted).unwrap_err();
     assert_eq!((refusal.status, refusal.code), (409, "still_in_use"));
     assert_eq!(refusal.field, Some(format!("business/{APPID}")));
     cluster.write(|c| delete_business(c, APPID));
-    assert!(operation::restore(&cluster.catalog, &deleted).is_ok());
+    assert!(operation::restore(&cluster.catalog, NOW_MS, &deleted).is_ok());
 }
 
 #[test]
@@ -320,9 +320,9 @@ fn a_token_is_not_restored() {
     cluster.write(|_| create_token(&context(), "ann", &"a".repeat(64)));
     let token = version(&cluster, Kind::Token, "ann");
     cluster.apply(Change::delete(token.key.clone()));
-    let refusal = operation::restore(&cluster.catalog, &token).unwrap_err();
+    let refusal = operation::restore(&cluster.catalog, NOW_MS, &token).unwrap_err();
     assert_eq!(refusal.code, "not_restorable");
-    let change = operation::restore_catalog(&cluster.catalog, &merged([token])).unwrap();
+    let change = operation::restore_catalog(&cluster.catalog, NOW_MS, &merged([token])).unwrap();
     assert!(change.puts.is_empty());
 }
 
@@ -339,13 +339,14 @@ fn the_whole_configuration_is_restored_to_a_moment() {
             "acme",
             SpaceInput {
                 name: Some("New".to_owned()),
+                ..SpaceInput::default()
             },
         )
     });
-    cluster.write(|c| operation::restore_catalog(c, &then));
+    cluster.write(|c| operation::restore_catalog(c, NOW_MS, &then));
     assert_eq!(export(&cluster.catalog), document);
     assert!(
-        operation::restore_catalog(&cluster.catalog, &then)
+        operation::restore_catalog(&cluster.catalog, NOW_MS, &then)
             .unwrap()
             .is_empty()
     );

@@ -244,8 +244,14 @@ fn documents_carry_the_packs_and_name_the_place_of_a_wrong_one() {
         json!({"id": "sale", "bandwidth_bps": 5_000_000, "qps": 5, "from": "2023-11-14T22:13:20Z",
                "until": "2023-11-14T23:13:20Z"})
     );
-    let planned =
-        |document: &serde_json::Value| plan(&cluster.catalog, &Document::read(document)?, false);
+    let planned = |document: &serde_json::Value| {
+        plan(
+            &cluster.catalog,
+            context().now_ms,
+            &Document::read(document)?,
+            false,
+        )
+    };
     assert!(planned(&document).unwrap().change.is_empty());
 
     let mut changed = document.clone();

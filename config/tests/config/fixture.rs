@@ -1,13 +1,16 @@
 //! A configuration to begin with, and the way a change gets into it.
 
+use serde_json::{Value, json};
 use weir_config::object::{Business, PlatformVersion};
 use weir_config::operation::{
-    AgreementInput, Change, Context, GatewayInput, MiniProgramInput, OneKeyInput, OneKeyOutcome,
-    SpaceInput, accept_agreement, one_key_access, put_gateway, put_mini_program, put_space,
+    AgreementInput, AgreementTextInput, Change, Context, GatewayInput, MiniProgramInput,
+    OneKeyInput, OneKeyOutcome, SpaceInput, accept_agreement, add_business, one_key_access,
+    put_agreement_text, put_gateway, put_mini_program, put_space,
 };
 use weir_config::{Catalog, Hlc, Record, Refusal};
 
 pub const APPID: &str = "wx0123456789abcdef";
+pub const NOW_MS: u64 = 1_700_000_000_000;
 
 /// A catalog and the clock of the node that writes it.
 pub struct Cluster {
@@ -17,7 +20,7 @@ pub struct Cluster {
 
 pub fn context() -> Context {
     Context {
-        now_ms: 1_700_000_000_000,
+        now_ms: NOW_MS,
         random: *b"\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10",
         default_region: "shanghai".to_owned(),
     }
@@ -28,6 +31,15 @@ pub fn one_key_input() -> OneKeyInput {
         appid: APPID.to_owned(),
         region: None,
     }
+}
+
+/// A page with one server of its own and one by http.
+pub fn web_input(id: &str) -> Value {
+    json!({
+        "type": "web", "id": id, "name": "Shop page",
+        "origins": ["https://web.shop.example", "http://127.0.0.1:8900"],
+        "cors": {"allowed_origins": ["https://shop.example"], "allow_credentials": true, "max_age_s": 60}
+    })
 }
 
 pub fn gateway_input(space: &str) -> GatewayInput {
@@ -85,9 +97,28 @@ impl Cluster {
         cluster
     }
 
+    /// [`Cluster::ready`] with a business for web, `shop-web`.
+    pub fn with_web() -> Self {
+        let mut cluster = Cluster::ready();
+        let input = serde_json::from_value(web_input("shop-web")).unwrap();
+        let (change, _) = add_business(&cluster.catalog, &context(), "main", input).unwrap();
+        cluster.apply(change);
+        cluster
+    }
+
+    /// Sets another text of the agreement, in force from now on.
+    pub fn newer_agreement(&mut self, version: &str) {
+        let input = AgreementTextInput {
+            title: "Newer".to_owned(),
+            text: "Other words".to_owned(),
+            effective_at: None,
+        };
+        self.write(|c| put_agreement_text(c, &context(), version, input));
+    }
+
     pub fn accept(&mut self, space: &str) {
         let input = AgreementInput {
-            version: "2026-01".to_owned(),
+            version: "1".to_owned(),
             accepted_by: "ann".to_owned(),
         };
         self.write(|c| accept_agreement(c, &context(), space, input));
@@ -120,7 +151,7 @@ impl Cluster {
             let record = Record {
                 based_on: self.catalog.record(&key).map(|known| known.stamp.clone()),
                 key,
-                stamp: self.clock.tick(1_700_000_000_000),
+                stamp: self.clock.tick(NOW_MS),
                 author: "test".to_owned(),
                 request: None,
                 object,

@@ -100,8 +100,8 @@ pub async fn apply(
     let document = Document::read(&document)?;
     let prune = write.query.prune;
     write
-        .make_plan(move |catalog, _| {
-            let plan = document::plan(catalog, &document, prune)?;
+        .make_plan(move |catalog, context| {
+            let plan = document::plan(catalog, context.now_ms, &document, prune)?;
             let changes = plan.steps.into_iter().map(|step| {
                 let there = catalog.record(&step.object);
                 let there = there.filter(|record| record.object.is_some());

@@ -6,7 +6,6 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
 use utoipa::ToSchema;
-use weir_config::Kind;
 
 use super::AdminState;
 
@@ -99,7 +98,7 @@ fn holds_configuration(state: &AdminState) -> bool {
     snapshot
         .catalog
         .records()
-        .any(|record| record.key.kind != Kind::Token)
+        .any(|record| !record.key.kind.is_secret())
 }
 
 // === impl Readiness ===

@@ -6,7 +6,7 @@ use actix_web::{HttpResponse, web};
 use weir_cluster::ledger::Meter;
 use weir_cluster::replication::ConfigSnapshot;
 
-use super::{AdminState, cluster};
+use super::{AdminState, cluster, origins};
 use crate::routing::{BusinessFigures, FAULTS, REASONS};
 
 /// Businesses with figures of their own; those of the others are summed up under [`OTHERS`].
@@ -27,7 +27,7 @@ pub async fn metrics(state: web::Data<AdminState>) -> HttpResponse {
 
 /// A page of metrics while it is written.
 #[derive(Default)]
-struct Exposition(String);
+pub(super) struct Exposition(String);
 
 fn render(state: &AdminState) -> String {
     let mut page = Exposition::default();
@@ -109,6 +109,7 @@ fn render(state: &AdminState) -> String {
         state.failed_attempts.total(),
     );
     gateways(state, &mut page);
+    origins::figures(&state.routing.load(), &mut page);
     packages(state, &mut page);
     businesses(state, &mut page);
     page.0
@@ -325,11 +326,11 @@ fn public(
 // === impl Exposition ===
 
 impl Exposition {
-    fn family(&mut self, name: &str, kind: &str, help: &str) {
+    pub fn family(&mut self, name: &str, kind: &str, help: &str) {
         let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
     }
 
-    fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl Display) {
+    pub fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl Display) {
         self.0.push_str(name);
         for (i, (label, text)) in labels.iter().enumerate() {
             let text = text

@@ -3,11 +3,13 @@
 //! Handlers read the published snapshot and write through the ConfigActor; nothing here holds state of its
 //! own but counters. Every answer that is no success is a problem document.
 
+mod agreements;
 mod arrival;
 mod auth;
 mod backup;
 mod body;
 mod businesses;
+mod clients;
 mod cluster;
 mod document;
 mod drill;
@@ -17,18 +19,23 @@ mod forget;
 mod gateways;
 mod health;
 mod history;
+mod link_test;
 mod metrics;
 mod mini_programs;
 mod one_key;
 mod openapi;
+mod origins;
 mod package;
+mod platform;
 mod problem;
 mod qr;
 mod query;
 mod regions;
 mod resource;
 mod restore;
+mod rivals;
 mod routes;
+mod schedules;
 mod server;
 mod spaces;
 #[cfg(test)]
@@ -45,6 +52,7 @@ use weir_cluster::mesh::MeshHandle;
 use weir_config::{NodeId, moment};
 
 use crate::config_actor::ConfigHandle;
+use crate::platform::PlatformHandle;
 use crate::quota::QuotaHandle;
 use crate::routing::SharedRouting;
 use crate::settings::Settings;
@@ -56,6 +64,7 @@ pub use server::server;
 
 /// Answers what other nodes ask for the admin API's sake.
 pub fn answer_others(state: &AdminState) {
+    clients::answer_others(state);
     cluster::answer_others(state);
     package::answer_others(state);
 }
@@ -78,6 +87,8 @@ pub struct AdminState {
     pub started: Instant,
     /// Set by whoever starts and stops the link.
     pub readiness: Arc<Readiness>,
+    /// The platforms; absent where nobody started their actor.
+    pub platform: Option<PlatformHandle>,
     /// Restarts by actor.
     pub restarts: Vec<(&'static str, RestartCount)>,
     failed_attempts: Arc<auth::FailedAttempts>,
@@ -107,6 +118,7 @@ impl AdminState {
             node,
             started: Instant::now(),
             readiness: Arc::new(Readiness::default()),
+            platform: None,
             restarts: Vec::new(),
             failed_attempts: Arc::default(),
             copying: Arc::default(),

@@ -5,12 +5,14 @@ use actix_web::http::{StatusCode, header};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
-use weir_config::object::{Business, Gateway, MiniProgram, Region, Space};
+use weir_config::object::{AgreementText, Business, Gateway, MiniProgram, Region, Schedule, Space};
+use weir_config::operation;
 use weir_config::{Catalog, Kind, Object, ObjectKey, Record, Stamp};
 
 use super::AdminState;
 use super::problem::Problem;
 use super::query::{self, ListQuery};
+use crate::config_actor::now_ms;
 
 /// An object with its version, which is its `ETag` too.
 #[derive(Debug, Serialize, ToSchema)]
@@ -30,6 +32,17 @@ pub struct BusinessView {
     pub business: Business,
     /// `a<8 hex>-<appid>.<region>.<base domain>`
     pub access_domain: String,
+    /// What an operator should know: sentences, none where all is well.
+    pub warnings: Vec<String>,
+}
+
+/// A version of the service agreement.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AgreementView {
+    #[serde(flatten)]
+    pub text: AgreementText,
+    /// Whether nothing can be attached now without it.
+    pub required: bool,
 }
 
 /// One page of a list.
@@ -74,7 +87,7 @@ pub fn find<R: Resource>(
 }
 
 /// A record's object as its own call shows it, with its version; `None` where it was deleted. A token is
-/// shown without its digest.
+/// shown without its digest, a platform's secret without what is sealed.
 pub fn shown(state: &AdminState, record: &Record) -> Option<Value> {
     let object = record.object.as_ref()?;
     let mut shown = match object {
@@ -84,10 +97,14 @@ pub fn shown(state: &AdminState, record: &Record) -> Option<Value> {
         Object::Gateway(gateway) => serde_json::to_value(gateway),
         Object::Region(region) => serde_json::to_value(region),
         Object::Token(token) => serde_json::to_value(token),
+        Object::PlatformSecret(secret) => serde_json::to_value(secret),
+        Object::AgreementText(text) => serde_json::to_value(text.view(state)),
+        Object::Schedule(schedule) => serde_json::to_value(schedule),
     }
     .ok()?;
     let fields = shown.as_object_mut()?;
     fields.remove("sha256");
+    fields.remove("sealed");
     fields.insert("version".to_owned(), record.stamp.to_string().into());
     Some(shown)
 }
@@ -137,6 +154,34 @@ pub fn list<R: Resource>(
     Ok(page)
 }
 
+/// A page of what is in no order of records, each under its id: all that come after the one with the id `after`.
+///
+/// # Errors
+/// 400 `invalid_query` for a limit out of range.
+pub fn page<T>(
+    query: &ListQuery,
+    items: Vec<T>,
+    id: impl Fn(&T) -> &str,
+) -> Result<Page<T>, Problem> {
+    let limit = query::limit(query.limit)?;
+    let begun = match &query.after {
+        None => 0,
+        Some(after) => {
+            let last = items.iter().position(|item| id(item) == after);
+            last.map_or(items.len(), |last| last + 1)
+        }
+    };
+    let more = items.len() - begun > limit;
+    let items: Vec<T> = items.into_iter().skip(begun).take(limit).collect();
+    Ok(Page {
+        next: items
+            .last()
+            .filter(|_| more)
+            .map(|last| id(last).to_owned()),
+        items,
+    })
+}
+
 /// `"<stamp>"`.
 pub fn etag(stamp: &Stamp) -> String {
     format!("\"{stamp}\"")
@@ -182,6 +227,28 @@ shown_as_it_is!(Space, "space");
 shown_as_it_is!(MiniProgram, "mini program");
 shown_as_it_is!(Gateway, "gateway");
 shown_as_it_is!(Region, "region");
+shown_as_it_is!(Schedule, "schedule");
+
+impl Resource for AgreementText {
+    const KIND: Kind = Kind::AgreementText;
+    const NAME: &'static str = "version of the service agreement";
+    type View = AgreementView;
+
+    fn from_object(object: &Object) -> Option<&Self> {
+        match object {
+            Object::AgreementText(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    fn view(&self, state: &AdminState) -> AgreementView {
+        let catalog = &state.config.catalog().catalog;
+        AgreementView {
+            required: operation::required_agreement(catalog, now_ms()).id == self.id,
+            text: self.clone(),
+        }
+    }
+}
 
 impl Resource for Business {
     const KIND: Kind = Kind::Business;
@@ -199,6 +266,7 @@ impl Resource for Business {
         let base_domain = &state.settings.link.base_domain;
         BusinessView {
             access_domain: format!("{}.{}.{base_domain}", self.access_label, self.region),
+            warnings: operation::warnings(&state.config.catalog().catalog, self),
             business: self.clone(),
         }
     }

@@ -49,8 +49,8 @@ pub async fn restore_version(
     let record = history::find(&state, &version).await?.record;
     let key = record.key.clone();
     let made = write
-        .make_to(key.clone(), move |catalog, _| {
-            operation::restore(catalog, &record).map(|change| (change, ()))
+        .make_to(key.clone(), move |catalog, context| {
+            operation::restore(catalog, context.now_ms, &record).map(|change| (change, ()))
         })
         .await?;
     made.answer_with(|written| {
@@ -81,8 +81,8 @@ pub async fn restore_all(write: Write<RestoreQuery>) -> Result<HttpResponse, Pro
     let at = moment_of(&state, &write.query.at).await?;
     let then = state.config.catalog_at(at).await?;
     write
-        .make_plan(move |catalog, _| {
-            let change = operation::restore_catalog(catalog, &then)?;
+        .make_plan(move |catalog, context| {
+            let change = operation::restore_catalog(catalog, context.now_ms, &then)?;
             let changes = of_change(catalog, &change);
             Ok((change, changes))
         })

@@ -12,9 +12,9 @@ use futures_util::FutureExt;
 use super::endpoint::{Endpoint, endpoint};
 use super::problem::Problem;
 use super::{
-    AdminState, arrival, auth, backup, businesses, cluster, document, drill, forget, gateways,
-    health, history, metrics, mini_programs, one_key, openapi, package, regions, restore, spaces,
-    write,
+    AdminState, agreements, arrival, auth, backup, businesses, clients, cluster, document, drill,
+    forget, gateways, health, history, link_test, metrics, mini_programs, one_key, openapi,
+    origins, package, platform, qr, regions, restore, schedules, spaces, write,
 };
 
 /// Where the API itself begins; everything under it but the OpenAPI document needs a token.
@@ -27,16 +27,23 @@ pub fn open_endpoints() -> Vec<Endpoint> {
         endpoint("/readyz").get(health::readyz),
         endpoint("/metrics").get(metrics::metrics),
         endpoint("/admin/v1/openapi.json").get(openapi::serve),
+        // Who comes here proves himself otherwise.
+        endpoint("/platform/wechat/events").post(platform::wechat_event),
+        endpoint("/platform/wechat/authorized").get(platform::wechat_authorized),
     ]
 }
 
 /// What needs a token. Paths begin after [`BASE`].
 pub fn endpoints() -> Vec<Endpoint> {
     vec![
+        endpoint("/platform").get(platform::get_platform),
         endpoint("/platform/mini-programs").get(mini_programs::list_mini_programs),
         endpoint("/platform/mini-programs/{appid}")
             .get(mini_programs::get_mini_program)
             .put(mini_programs::put_mini_program),
+        endpoint("/platform/mini-programs/{appid}/refresh").post(platform::refresh),
+        endpoint("/platform/mini-programs/{appid}/session").post(platform::session),
+        endpoint("/spaces/{space}/authorization-url").post(platform::authorization_url),
         endpoint("/spaces").get(spaces::list_spaces),
         endpoint("/spaces/{space}")
             .get(spaces::get_space)
@@ -47,15 +54,21 @@ pub fn endpoints() -> Vec<Endpoint> {
         endpoint("/spaces/{space}/mini-programs/{appid}")
             .get(spaces::get_authorization)
             .put(spaces::authorize),
+        endpoint("/agreements").get(agreements::list_agreements),
+        endpoint("/agreements/{agreement}")
+            .get(agreements::get_agreement_text)
+            .put(agreements::put_agreement_text),
         endpoint("/regions").get(regions::list_regions),
         endpoint("/regions/{region}")
             .get(regions::get_region)
-            .put(regions::put_region),
+            .put(regions::put_region)
+            .delete(regions::delete_region),
         endpoint("/gateways").get(gateways::list_gateways),
         endpoint("/gateways/{gateway}")
             .get(gateways::get_gateway)
             .put(gateways::put_gateway),
         endpoint("/gateways/{gateway}/one-key-access").post(one_key::one_key_access),
+        endpoint("/gateways/{gateway}/businesses").post(businesses::add_business),
         endpoint("/gateways/{gateway}/package").get(package::get_package),
         endpoint("/gateways/{gateway}/elastic-packs/{pack}")
             .put(gateways::put_elastic_pack)
@@ -67,6 +80,24 @@ pub fn endpoints() -> Vec<Endpoint> {
             .delete(businesses::delete_business),
         endpoint("/businesses/{business}/disconnect").post(businesses::disconnect),
         endpoint("/businesses/{business}/connect").post(businesses::connect),
+        endpoint("/businesses/{business}/link-test").post(link_test::link_test),
+        endpoint("/businesses/{business}/qr.svg").get(qr::get_svg),
+        endpoint("/businesses/{business}/qr.png").get(qr::get_png),
+        endpoint("/businesses/{business}/qr.jpg").get(qr::get_jpg),
+        endpoint("/businesses/{business}/origins").get(origins::get_origins),
+        endpoint("/businesses/{business}/clients").get(clients::get_clients),
+        endpoint("/businesses/{business}/gray/users/{user}")
+            .put(businesses::put_gray_user)
+            .delete(businesses::delete_gray_user),
+        endpoint("/businesses/{business}/schedules").get(schedules::list_schedules),
+        endpoint("/businesses/{business}/schedules/{schedule}")
+            .get(schedules::get_schedule)
+            .put(schedules::put_schedule)
+            .delete(schedules::delete_schedule),
+        endpoint("/businesses/{business}/schedules/{schedule}/pause")
+            .post(schedules::pause_schedule),
+        endpoint("/businesses/{business}/schedules/{schedule}/resume")
+            .post(schedules::resume_schedule),
         endpoint("/cluster").get(cluster::get_cluster),
         endpoint("/cluster/config/{version}").get(arrival::get_arrival),
         endpoint("/cluster/nodes/{node}/forget").post(forget::forget),

@@ -1,6 +1,6 @@
 //! `weir diff`, `weir apply`, `weir export`: the whole configuration as one document.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::Path;
 
 use actix_web::http::Method;
@@ -43,7 +43,11 @@ pub async fn apply(client: &Client, args: &ApplyArgs, out: &mut dyn Write) -> Re
         write!(out, "{}", plan::render(&planned.body))?;
     }
     let deleted = plan::count(&planned.body, "delete");
-    agree(args.yes, json || is_input(&args.document.file), deleted)?;
+    agree(
+        args.yes,
+        json || file::is_input(&args.document.file),
+        deleted,
+    )?;
     // Only what has been shown is applied.
     let (path, etag) = (path(&args.document, false), planned.etag.as_deref());
     let applied = client
@@ -146,32 +150,9 @@ impl Text {
     }
 }
 
-fn is_input(file: &Path) -> bool {
-    file == Path::new("-")
-}
-
-fn read(file: &Path) -> Result<Text, Failure> {
-    let name = if is_input(file) {
-        "the standard input".to_owned()
-    } else {
-        file.display().to_string()
-    };
-    let unread = |why: std::io::Error| Failure::Input(format!("cannot read {name}: {why}."));
-    let source: Box<dyn Read> = if is_input(file) {
-        Box::new(std::io::stdin())
-    } else {
-        Box::new(std::fs::File::open(file).map_err(unread)?)
-    };
-    let mut bytes = Vec::new();
-    source
-        .take(DOCUMENT_BYTES + 1)
-        .read_to_end(&mut bytes)
-        .map_err(unread)?;
-    if bytes.len() as u64 > DOCUMENT_BYTES {
-        let detail = format!("{name} is larger than {DOCUMENT_BYTES} bytes. Split it.");
-        return Err(Failure::Input(detail));
-    }
-    let media = media(file, &bytes);
+fn read(path: &Path) -> Result<Text, Failure> {
+    let bytes = file::read(path, DOCUMENT_BYTES)?;
+    let media = media(path, &bytes);
     Ok(Text { bytes, media })
 }
 

@@ -5,7 +5,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::agreement::AgreementArgs;
+use super::business::{AccessArgs, BusinessArgs, GrayArgs};
 use super::package::PackageArgs;
+use super::region::RegionArgs;
+use super::schedule::ScheduleArgs;
 
 /// Weir, a clustered security gateway for mini programs.
 ///
@@ -59,6 +63,20 @@ pub enum Spoken {
     Backup(BackupArgs),
     /// Attach a mini program to a gateway: its trial version only, live traffic untouched
     OneKeyAccess(OneKeyArgs),
+    /// Attach a web page, an app or a mini program by hand; take a business off
+    Business(BusinessArgs),
+    /// Which versions, URLs and users of a business are on the link: change that, or show it
+    Access(AccessArgs),
+    /// Take a user of the online version in or out by name, whatever the share
+    Gray(GrayArgs),
+    /// Which access configs the clients of a business decide by: whether a change has arrived
+    Clients(ClientsArgs),
+    /// What happens to a business by itself: disconnects and changes at a time, gray that rises
+    Schedule(ScheduleArgs),
+    /// The texts of the service agreement, and who accepts them
+    Agreement(AgreementArgs),
+    /// Add a region, change its distances, or take it away
+    Region(RegionArgs),
     /// Everything of a business back to the public link, at once; nothing is blocked
     Disconnect(SwitchArgs),
     /// A disconnected business back on the link, as it was before
@@ -271,12 +289,26 @@ pub struct OneKeyArgs {
     /// The region of its access domain; left out, that of the node that is asked
     #[arg(long)]
     pub region: Option<String>,
+    /// Make no call through the link to each domain afterwards
+    #[arg(long)]
+    pub no_link_test: bool,
+    /// Write the QR code to a file too: .svg, .png, or .jpg where the platform gives a picture
+    #[arg(long, value_name = "FILE")]
+    pub qr_code: Option<PathBuf>,
     #[command(flatten)]
     pub connection: Connection,
 }
 
 #[derive(Debug, Args)]
 pub struct SwitchArgs {
+    /// The business; a mini program's is its appid
+    pub business: String,
+    #[command(flatten)]
+    pub connection: Connection,
+}
+
+#[derive(Debug, Args)]
+pub struct ClientsArgs {
     /// The business; a mini program's is its appid
     pub business: String,
     #[command(flatten)]
@@ -323,6 +355,13 @@ impl Spoken {
             Spoken::History(args) => &args.connection,
             Spoken::Backup(args) => &args.connection,
             Spoken::OneKeyAccess(args) => &args.connection,
+            Spoken::Business(args) => &args.connection,
+            Spoken::Access(args) => &args.connection,
+            Spoken::Gray(args) => &args.connection,
+            Spoken::Clients(args) => &args.connection,
+            Spoken::Schedule(args) => &args.connection,
+            Spoken::Agreement(args) => &args.connection,
+            Spoken::Region(args) => &args.connection,
             Spoken::Disconnect(args) | Spoken::Connect(args) => &args.connection,
             Spoken::Package(args) => &args.connection,
             Spoken::Cluster(args) => &args.connection,

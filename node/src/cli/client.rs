@@ -73,6 +73,32 @@ impl Reply {
         };
         self.short_of.as_ref().map_or_else(String::new, note)
     }
+
+    /// `, as before` where everything was so already, else nothing.
+    pub fn as_before(&self) -> &'static str {
+        match self.changed {
+            Some(false) => ", as before",
+            _ => "",
+        }
+    }
+
+    /// Prints the answer as it is, or what `text` makes of it for people.
+    ///
+    /// # Errors
+    /// Where the output cannot be written.
+    pub fn print(
+        &self,
+        json: bool,
+        out: &mut dyn Write,
+        text: impl FnOnce(&Value) -> String,
+    ) -> Result<(), Failure> {
+        if !json {
+            write!(out, "{}", text(&self.body))?;
+        } else if !self.body.is_null() {
+            writeln!(out, "{:#}", self.body)?;
+        }
+        Ok(())
+    }
 }
 
 /// A part of a path or a query, percent-encoded.

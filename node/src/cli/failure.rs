@@ -16,9 +16,11 @@ pub enum Failure {
     )]
     Unreachable { admin: String, why: String },
     /// The admin API said no.
-    #[error("{}{}", .detail, named(.field))]
+    #[error("{}{}", .detail, named(.code, .field))]
     Refused {
         status: u16,
+        /// Stable, `snake_case`: what a script looks at.
+        code: Option<String>,
         detail: String,
         field: Option<String>,
     },
@@ -33,10 +35,15 @@ pub enum Failure {
     Output(#[from] io::Error),
 }
 
-fn named(field: &Option<String>) -> String {
-    field
-        .as_ref()
-        .map_or_else(String::new, |field| format!(" (field `{field}`)"))
+/// ` (code missing_field, field `space`)`
+fn named(code: &Option<String>, field: &Option<String>) -> String {
+    let code = code.as_ref().map(|code| format!("code {code}"));
+    let field = field.as_ref().map(|field| format!("field `{field}`"));
+    let named: Vec<String> = code.into_iter().chain(field).collect();
+    match named.is_empty() {
+        true => String::new(),
+        false => format!(" ({})", named.join(", ")),
+    }
 }
 
 // === impl Failure ===
@@ -48,13 +55,12 @@ impl Failure {
 
     /// The failure that a problem document tells of.
     pub fn refused(status: u16, problem: &Value) -> Option<Self> {
+        let text = |name: &str| Some(problem.get(name)?.as_str()?.to_owned());
         Some(Failure::Refused {
             status,
-            detail: problem.get("detail")?.as_str()?.to_owned(),
-            field: problem
-                .get("field")
-                .and_then(Value::as_str)
-                .map(str::to_owned),
+            code: text("code"),
+            detail: text("detail")?,
+            field: text("field"),
         })
     }
 }

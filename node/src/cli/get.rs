@@ -8,6 +8,7 @@ use super::arguments::GetArgs;
 use super::client::{Client, part};
 use super::failure::Failure;
 use super::object::{self, line, printable};
+use super::region;
 use super::table::Table;
 
 /// What can be shown.
@@ -135,7 +136,11 @@ pub fn list(kind: Kind, page: &Value) -> String {
 
 fn columns(kind: Kind) -> &'static [Column] {
     match kind {
-        Kind::Region => &[("id", |o| line(&o["id"])), ("name", |o| line(&o["name"]))],
+        Kind::Region => &[
+            ("id", |o| line(&o["id"])),
+            ("name", |o| line(&o["name"])),
+            ("distances", |o| region::shown(&o["distances"])),
+        ],
         Kind::MiniProgram => &[
             ("appid", |o| line(&o["appid"])),
             ("name", |o| line(&o["name"])),

@@ -1,10 +1,13 @@
 //! The command line: runs a node or an echo origin, and speaks to the admin API of any node.
 
+mod agreement;
 mod apply;
 mod arguments;
 mod attach;
 mod backup;
+mod business;
 mod client;
+mod clients;
 mod cluster;
 mod confirm;
 mod failure;
@@ -16,10 +19,13 @@ mod package;
 mod plan;
 mod qr;
 mod quantity;
+mod region;
 mod restore;
+mod schedule;
 mod table;
 #[cfg(test)]
 mod tests;
+mod when;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -80,6 +86,13 @@ async fn speak(spoken: Spoken, out: &mut dyn Write) -> Result<(), Failure> {
         Spoken::History(args) => history::run(&client, args, out).await,
         Spoken::Backup(args) => backup::run(&client, args, out).await,
         Spoken::OneKeyAccess(args) => attach::one_key_access(&client, args, out).await,
+        Spoken::Business(args) => business::run(&client, args, out).await,
+        Spoken::Access(args) => business::access(&client, args, out).await,
+        Spoken::Gray(args) => business::gray(&client, args, out).await,
+        Spoken::Clients(args) => clients::run(&client, args, out).await,
+        Spoken::Schedule(args) => schedule::run(&client, args, out).await,
+        Spoken::Agreement(args) => agreement::run(&client, args, out).await,
+        Spoken::Region(args) => region::run(&client, args, out).await,
         Spoken::Disconnect(args) => attach::switch(&client, args, false, out).await,
         Spoken::Connect(args) => attach::switch(&client, args, true, out).await,
         Spoken::Package(args) => package::run(&client, args, out).await,

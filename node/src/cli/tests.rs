@@ -7,7 +7,7 @@ use super::arguments::{Cli, Command, Connection, ForgetArgs};
 use super::client::{Client, Reply};
 use super::failure::Failure;
 use super::get::{Kind, list, target};
-use super::{apply, attach, cluster, history};
+use super::{apply, attach, clients, cluster, history, schedule};
 
 fn parse(line: &str) -> Result<Command, clap::Error> {
     Cli::try_parse_from(line.split_whitespace()).map(|cli| cli.command)
@@ -51,6 +51,29 @@ fn every_command_of_the_contract_is_understood() {
         "weir package shop add-pack sale --bandwidth 5Mbps --for 2h",
         "weir package shop add-pack sale --qps 50 --from 2026-01-31T08:30:00Z --until 2026-02-01T08:30:00Z",
         "weir package shop remove-pack sale --admin http://127.0.0.1:9001",
+        "weir business add shop --type web --origin https://api.shop.example --cors-origin https://shop.example",
+        "weir business add shop --type mini-program --id wx0123456789abcdef --name Shop --region tianjin --json",
+        "weir business remove web-1 --yes",
+        "weir access wx0123456789abcdef",
+        "weir access wx0123456789abcdef --versions release,trial --urls a.example/v1 b.example --gray 10",
+        "weir access wx0123456789abcdef --versions none --urls all --manual-domains none --min-sdk-version 3.1.0",
+        "weir gray wx0123456789abcdef in user-1 --token t",
+        "weir gray wx0123456789abcdef out user-1",
+        "weir gray wx0123456789abcdef share user-1",
+        "weir schedule list wx0123456789abcdef --json",
+        "weir schedule add wx0123456789abcdef night disconnect --at 2026-01-31T08:30:00Z --for 2h",
+        "weir schedule add wx0123456789abcdef sale change --patch {} --at +1h --until 2026-01-31T08:30:00Z",
+        "weir schedule add wx0123456789abcdef warm rise --to 100 --over 6h --pause-above 2.5 --resume-after 1h",
+        "weir schedule remove wx0123456789abcdef night",
+        "weir schedule pause wx0123456789abcdef warm --why look",
+        "weir schedule resume wx0123456789abcdef warm",
+        "weir clients wx0123456789abcdef --json",
+        "weir agreement list",
+        "weir agreement show 1",
+        "weir agreement put 2 --title Terms --file terms.md --from +7d",
+        "weir agreement accept acme 2 --by li.lei",
+        "weir region put beijing --name Beijing --distance tianjin=110 --distance shanghai=1070",
+        "weir region remove beijing --admin http://127.0.0.1:9001",
     ] {
         assert!(parse(line).is_ok(), "{line}: {}", parse(line).unwrap_err());
     }
@@ -78,6 +101,13 @@ fn wrong_usage_ends_with_2() {
         "weir package shop add-pack sale --qps 5 --for 2h --until 2026-02-01T08:30:00Z",
         "weir package shop remove-pack",
         "weir cluster forget",
+        "weir business add shop",
+        "weir business add shop --type desktop",
+        "weir gray wx0123456789abcdef beside user-1",
+        "weir schedule add wx0123456789abcdef night",
+        "weir schedule add wx0123456789abcdef warm rise --to 100",
+        "weir schedule add wx0123456789abcdef n disconnect --until now --for 2h",
+        "weir agreement accept acme 2",
         "weir restore --config node.toml",
         "weir restore --from weir.db --from-peer",
     ] {
@@ -228,6 +258,52 @@ fn one_key_access_shows_the_domain_the_warnings_and_a_qr_code() {
 }
 
 #[test]
+fn the_clients_are_a_table_that_marks_what_they_get_now() {
+    let calls = |calls: u64, last: Option<&str>| json!({"calls": calls, "recent_calls": 1, "last_at": last});
+    let mut newest = calls(3, Some("2026-01-31T08:30:00Z"));
+    newest["version"] = json!("v2");
+    let mut older = calls(90, Some("2026-01-31T08:29:00Z"));
+    older["version"] = json!("v1");
+    let view = json!({"business": "wx1", "conf_version": "v2", "versions": [newest, older],
+        "other": calls(0, None), "none": calls(7, None), "nodes": ["n1"]});
+    let text = clients::shown(&view);
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(
+        lines[1].starts_with("v2 *") && lines[2].starts_with("v1  "),
+        "{text}"
+    );
+    assert!(
+        lines[4].starts_with("none said") && lines[4].contains('7'),
+        "{text}"
+    );
+    assert!(lines[5].contains("get now: v2. Counted on: n1."), "{text}");
+}
+
+#[test]
+fn schedules_are_a_table_that_says_why_one_stands_still() {
+    let page = json!({"items": [
+        {"id": "warm", "business": "wx1", "state": {"name": "paused", "why": "12 of 200 calls failed."},
+         "plan": {"action": "rise", "target_percent": 100.0, "start": "2026-01-31T08:00:00Z", "over_ms": 3_600_000},
+         "progress": {"percent": 12.5}},
+        {"id": "night", "business": "wx1", "state": {"name": "waiting"},
+         "plan": {"action": "disconnect", "at": "2026-01-31T22:00:00Z"}}]});
+    let text = schedule::list(&page);
+    let lines: Vec<&str> = text.lines().collect();
+    let warm = "warm   rise to 100%, now 12.5%  2026-01-31T08:00:00Z  2026-01-31T09:00:00Z  paused: 12 of 200 calls failed.";
+    assert_eq!(lines[1], warm);
+    assert!(
+        lines[2].starts_with("night  disconnect ")
+            && lines[2].ends_with("-                     waiting"),
+        "{text}"
+    );
+    let one = schedule::one(&page["items"][1]);
+    assert_eq!(
+        one,
+        "Schedule night of business wx1 is waiting: disconnect from 2026-01-31T22:00:00Z"
+    );
+}
+
+#[test]
 fn the_cluster_is_a_table_with_a_verdict() {
     let node = |id: &str, live: bool| {
         json!({"id": id, "region": "shanghai", "live": live, "leaving": false, "agrees": live,
@@ -304,12 +380,12 @@ fn the_cluster_says_what_is_to_be_seen_to() {
 }
 
 #[test]
-fn a_refusal_is_one_sentence_with_the_field() {
-    let problem = json!({"detail": "The field `space` is missing.", "field": "space"});
+fn a_refusal_is_one_sentence_with_its_code_and_the_field() {
+    let problem = json!({"code": "missing_field", "detail": "The field `space` is missing.", "field": "space"});
     let failure = Failure::refused(422, &problem).unwrap();
     assert_eq!(
         failure.to_string(),
-        "The field `space` is missing. (field `space`)"
+        "The field `space` is missing. (code missing_field, field `space`)"
     );
     assert!(Failure::refused(502, &json!("nginx")).is_none());
 }

@@ -22,6 +22,7 @@ mod past;
 mod peers;
 mod pushes;
 mod replay;
+mod rivals;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -49,6 +50,7 @@ pub use opening::open_replica;
 pub use options::{Ack, Applied, ParseAckError, WriteOptions};
 pub use parts::{ConfigOptions, ConfigParts, Pushes};
 pub use peers::NodeHas;
+pub use rivals::Settled;
 pub use writer::{LAST_ALIVE_MS, Published, SharedStore, Writer, now_ms};
 
 pub use crate::store::{

@@ -10,7 +10,7 @@ use crate::forward::Forwarder;
 use crate::settings::Limits;
 
 /// How often what is no longer used is forgotten.
-const SWEEP: Duration = Duration::from_secs(60);
+const SWEEP: Duration = Duration::from_secs(10);
 
 /// Owns the upstream pools of its core and publishes the handle that calls use.
 pub struct ForwardActor {
@@ -43,6 +43,6 @@ impl Actor for ForwardActor {
 
     fn started(&mut self, ctx: &mut Context<Self>) {
         CURRENT.set(Some(self.forwarder.clone()));
-        ctx.run_interval(SWEEP, |actor, _| actor.forwarder.forget_unused_origins());
+        ctx.run_interval(SWEEP, |actor, _| actor.forwarder.sweep());
     }
 }

@@ -10,21 +10,36 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::Uri;
-use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
+use hyper_rustls::MaybeHttpsStream;
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
 use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tower_service::Service;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 type Stream = TokioIo<MaybeHttpsStream<TokioIo<TcpStream>>>;
 
-/// Opens connections to origins.
+/// Opens connections to one address, whatever URL is asked for.
 #[derive(Clone, Debug)]
 pub struct OriginConnector {
-    inner: HttpsConnector<HttpConnector>,
-    timeout: Duration,
+    target: Arc<Target>,
+}
+
+/// Where a connection goes and how it is secured.
+pub struct Target {
+    pub tcp: HttpConnector,
+    /// `http://host:port`.
+    pub address: Uri,
+    /// Absent: plain TCP.
+    pub tls: Option<(TlsConnector, ServerName<'static>)>,
+    /// HTTP/2 is spoken without asking for it.
+    pub prior_knowledge: bool,
+    /// For name, TCP and TLS together.
+    pub timeout: Duration,
 }
 
 /// What happened on one connection; rides along in [`Connected`].
@@ -34,6 +49,9 @@ struct History {
     answered_before: AtomicBool,
     /// A byte has come back since the last write.
     answered_last: AtomicBool,
+    /// Many calls at once, on HTTP/2: bytes tell nothing of one of them, and origins say themselves what they have
+    /// not processed.
+    shared: bool,
 }
 
 /// One connection.
@@ -59,39 +77,61 @@ pub fn lost_while_reused(error: &legacy::Error) -> bool {
     let mut extensions = http::Extensions::new();
     connected.get_extras(&mut extensions);
     extensions.get::<Arc<History>>().is_some_and(|history| {
-        history.answered_before.load(Ordering::Relaxed)
+        !history.shared
+            && history.answered_before.load(Ordering::Relaxed)
             && !history.answered_last.load(Ordering::Relaxed)
     })
 }
 
-/// Whether the connection was not there in time.
-pub fn timed_out(error: &legacy::Error) -> bool {
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        if cause.is::<ConnectTimedOut>() {
-            return true;
-        }
-        source = cause.source();
-    }
-    false
+/// How long was waited for a connection that was not there in time.
+pub fn timed_out(error: &legacy::Error) -> Option<Duration> {
+    let timed_out = |cause: &(dyn std::error::Error + 'static)| {
+        cause.downcast_ref::<ConnectTimedOut>().map(|error| error.0)
+    };
+    causes(error).find_map(timed_out)
+}
+
+/// Whether TLS is what failed: the certificate, its name, or what both sides could agree on.
+pub fn failed_by_tls(error: &legacy::Error) -> bool {
+    causes(error).any(|cause| {
+        let inner = cause.downcast_ref::<io::Error>().and_then(|e| e.get_ref());
+        inner.is_some_and(|inner| inner.is::<rustls::Error>())
+    })
+}
+
+/// Whether the origin said that it has not processed and will not process what was sent: on HTTP/2 a stream it
+/// refused (RFC 9113 section 8.7), or one after the last of its GOAWAY (section 6.8), which is the only kind that
+/// h2 reports as such.
+pub fn refused_unprocessed(error: &legacy::Error) -> bool {
+    causes(error).any(|cause| {
+        cause.downcast_ref::<h2::Error>().is_some_and(|error| {
+            error.is_remote()
+                && (error.is_go_away() || error.reason() == Some(h2::Reason::REFUSED_STREAM))
+        })
+    })
+}
+
+fn causes(error: &legacy::Error) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
+    std::iter::successors(std::error::Error::source(error), |cause| cause.source())
 }
 
 // === impl OriginConnector ===
 
 impl OriginConnector {
-    /// `timeout`: for name, TCP and TLS together.
-    pub fn new(tls: rustls::ClientConfig, timeout: Duration) -> Self {
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        tcp.set_keepalive(Some(Duration::from_secs(60)));
-        let inner = hyper_rustls::HttpsConnectorBuilder::new()
-            .with_tls_config(tls)
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(tcp);
-        OriginConnector { inner, timeout }
+    pub fn new(target: Target) -> Self {
+        OriginConnector {
+            target: Arc::new(target),
+        }
     }
+}
+
+/// TCP as all connections to origins have it.
+pub fn tcp() -> HttpConnector {
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    tcp.set_keepalive(Some(Duration::from_secs(60)));
+    tcp
 }
 
 impl tower_service::Service<Uri> for OriginConnector {
@@ -99,23 +139,49 @@ impl tower_service::Service<Uri> for OriginConnector {
     type Error = BoxError;
     type Future = Pin<Box<dyn Future<Output = Result<TokioIo<OriginStream>, BoxError>> + Send>>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.inner.poll_ready(cx)
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, uri: Uri) -> Self::Future {
-        let connecting = self.inner.call(uri);
-        let timeout = self.timeout;
+    fn call(&mut self, _: Uri) -> Self::Future {
+        let target = self.target.clone();
         Box::pin(async move {
-            let inner = tokio::time::timeout(timeout, connecting)
+            let inner = tokio::time::timeout(target.timeout, target.connect())
                 .await
-                .map_err(|_| ConnectTimedOut(timeout))??;
+                .map_err(|_| ConnectTimedOut(target.timeout))??;
+            let shared = target.prior_knowledge || inner.connected().is_negotiated_h2();
             Ok(TokioIo::new(OriginStream {
                 inner: TokioIo::new(inner),
-                history: Arc::default(),
+                history: Arc::new(History {
+                    shared,
+                    ..History::default()
+                }),
                 write_broken: false,
             }))
         })
+    }
+}
+
+// === impl Target ===
+
+impl Target {
+    async fn connect(&self) -> Result<MaybeHttpsStream<TokioIo<TcpStream>>, BoxError> {
+        let tcp = self.tcp.clone().call(self.address.clone()).await?;
+        let Some((tls, name)) = &self.tls else {
+            return Ok(MaybeHttpsStream::Http(tcp));
+        };
+        let tls = tls.connect(name.clone(), TokioIo::new(tcp)).await?;
+        Ok(tls.into())
+    }
+}
+
+impl std::fmt::Debug for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut out = f.debug_struct("Target");
+        out.field("address", &self.address)
+            .field("server_name", &self.tls.as_ref().map(|(_, name)| name))
+            .field("timeout", &self.timeout);
+        out.finish()
     }
 }
 

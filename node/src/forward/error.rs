@@ -39,6 +39,12 @@ pub enum CallError {
     OriginBusy,
     #[error("no connection to the origin: {}", cause(.0))]
     Connect(#[source] hyper_util::client::legacy::Error),
+    #[error("no secure connection to the origin: {}", cause(.0))]
+    ConnectTls(#[source] hyper_util::client::legacy::Error),
+    #[error("the settings of the origin cannot be used: {0}")]
+    Settings(String),
+    #[error("the origin refused the call unseen: {}", cause(.0))]
+    Refused(#[source] hyper_util::client::legacy::Error),
     #[error("the connection to the origin failed: {}", cause(.0))]
     Broken(#[source] hyper_util::client::legacy::Error),
     #[error("the origin's answer broke off: {0}")]
@@ -66,8 +72,9 @@ impl CallError {
                 Fault::Client
             }
             EnvelopeTooLarge { .. } => Fault::Client,
-            Draining | Internal(_) => Fault::Gateway,
-            OriginTimeout { .. } | ConnectTimeout { .. } | OriginBusy | Connect(_) => Fault::Origin,
+            Draining | Internal(_) | Settings(_) => Fault::Gateway,
+            OriginTimeout { .. } | ConnectTimeout { .. } | OriginBusy => Fault::Origin,
+            Connect(_) | ConnectTls(_) | Refused(_) => Fault::Origin,
             Broken(_) | DownloadBroken(_) | DownloadIdle => Fault::Origin,
         }
     }
@@ -122,17 +129,37 @@ impl CallError {
             CallError::ConnectTimeout { .. } => "origin_connect_timeout",
             CallError::OriginBusy => "origin_busy",
             CallError::Connect(_) => "origin_unreachable",
+            CallError::ConnectTls(_) => "origin_tls",
+            CallError::Settings(_) => "origin_settings",
+            CallError::Refused(_) => "origin_refused",
             CallError::Broken(_) | CallError::DownloadBroken(_) => "origin_connection_lost",
             CallError::DownloadIdle => "origin_body_timeout",
         }
     }
 
-    /// Whether the same call may be sent once more without the origin seeing it twice, given that it is
-    /// idempotent and had no body: a connection that was reused ended before a byte of the answer came.
-    pub fn retryable(&self) -> bool {
+    /// What the origin can have seen of a call that failed so.
+    pub fn seen(&self) -> Seen {
         match self {
-            CallError::Broken(error) => super::connector::lost_while_reused(error),
-            _ => false,
+            CallError::Connect(_) | CallError::ConnectTls(_) => Seen::Nothing,
+            CallError::ConnectTimeout { .. } => Seen::Nothing,
+            CallError::Refused(_) => Seen::Refused,
+            CallError::Broken(error) if super::connector::lost_while_reused(error) => {
+                Seen::NothingLikely
+            }
+            _ => Seen::Perhaps,
         }
     }
+}
+
+/// What an origin can have seen of a failed call, and so whether the call may be sent again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Seen {
+    /// There was no connection.
+    Nothing,
+    /// It said itself that it did nothing of it.
+    Refused,
+    /// A connection that was reused ended before a byte of the answer came: it met a connection that the origin
+    /// was closing (RFC 9110 section 9.2.2). Good enough for what may be done twice.
+    NothingLikely,
+    Perhaps,
 }

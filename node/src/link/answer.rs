@@ -1,7 +1,7 @@
 //! What the gateway says itself: `CONTRACT.md` 1.4.
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::header::{CONNECTION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use serde::Serialize;
 use uuid::Uuid;
@@ -133,6 +133,15 @@ impl<'a> OwnAnswer<'a> {
             }
         }
         response
+    }
+}
+
+/// Says that the connection closes. It does where a body is left unread, and a client that is not told sends its
+/// next call into it.
+pub fn close_if(closes: bool, response: &mut Response<LinkBody>) {
+    if closes {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(CONNECTION, close);
     }
 }
 

@@ -89,7 +89,7 @@ fn within_limits(parts: &Parts, limits: &Limits) -> Result<(), CallError> {
 }
 
 /// The one name the client called (RFC 9112 section 3.2, RFC 9113 section 8.3.1).
-fn host(parts: &Parts) -> Result<&str, CallError> {
+pub fn host(parts: &Parts) -> Result<&str, CallError> {
     let mut lines = parts.headers.get_all(HOST).into_iter();
     let header = match (lines.next(), lines.next()) {
         (_, Some(_)) => return Err(CallError::Malformed("host is there twice")),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use http::header::EXPECT;
 use http::{HeaderMap, Request, StatusCode};
 
-use crate::forward::{Flow, Upload};
+use crate::forward::{CallBody, Flow};
 use crate::link::answer::write_headers;
 use crate::link::connection_state::ConnectionState;
 use crate::link::headers;
@@ -22,7 +22,11 @@ pub fn expects_continue(headers: &HeaderMap) -> bool {
 
 /// Passes the origin's interim responses to the client. `100` opens the upload instead, and hyper tells the
 /// client when it begins to read it.
-pub fn listen(request: &mut Request<Upload>, connection: &Arc<ConnectionState>, flow: &Arc<Flow>) {
+pub fn listen(
+    request: &mut Request<CallBody>,
+    connection: &Arc<ConnectionState>,
+    flow: &Arc<Flow>,
+) {
     let (connection, flow) = (connection.clone(), flow.clone());
     hyper::ext::on_informational(request, move |response| match response.status() {
         StatusCode::CONTINUE => flow.open(),

@@ -5,9 +5,11 @@
 
 mod answer;
 mod body;
+mod clients;
 mod connection;
 mod connection_state;
 pub(crate) mod core;
+mod cors;
 mod envelope;
 mod facts;
 pub mod head_guard;
@@ -15,12 +17,16 @@ mod headers;
 mod interim;
 mod link_io;
 mod listen;
+mod live;
 mod places;
 mod public;
 mod start;
 mod upgrade;
 mod way;
+mod well_known;
 
 pub use body::LinkBody;
+pub use clients::{ClientVersions, Count, VERSIONS_KEPT, Versions};
 pub(crate) use headers::head_bytes_of;
+pub use live::{LiveRegions, follow_live_regions};
 pub use start::{Config, LinkHandle, StartError, start};

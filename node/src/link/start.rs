@@ -13,7 +13,8 @@ use tokio_util::task::TaskTracker;
 use weir_config::NodeId;
 
 use crate::call_id::CallIds;
-use crate::forward::ForwardActor;
+use crate::forward::{ForwardActor, OriginActor};
+use crate::link::clients;
 use crate::link::core::{self, Core};
 use crate::link::listen::listeners;
 use crate::link::places::{ByIp, Places};
@@ -63,6 +64,8 @@ pub struct LinkHandle {
     tasks: TaskTracker,
     arbiters: Vec<Arbiter>,
     _forward: Vec<Supervised<ForwardActor>>,
+    /// Checks the health of origins, once for all cores.
+    pub origin_actor: Supervised<OriginActor>,
 }
 
 /// Starts one arbiter a core, each with its listeners, its pools and its connections.
@@ -79,14 +82,19 @@ pub fn start(config: Config) -> Result<LinkHandle, StartError> {
     let local = |listeners: &[std::net::TcpListener]| {
         listeners[0].local_addr().map_err(StartError::Threads)
     };
+    let checks = Arbiter::try_new().map_err(StartError::Threads)?;
+    let (checks_routing, checks_tls) = (config.routing.clone(), origin_tls.clone());
+    let make = move || OriginActor::new(checks_routing.clone(), checks_tls.clone());
+    let origin_actor = supervise(&checks.handle(), "OriginActor", make);
     let mut handle = LinkHandle {
         http: local(&plain)?,
         https: local(&secure)?,
         drain: CancellationToken::new(),
         stop: CancellationToken::new(),
         tasks: TaskTracker::new(),
-        arbiters: Vec::with_capacity(cores),
+        arbiters: vec![checks],
         _forward: Vec::with_capacity(cores),
+        origin_actor,
     };
     let by_ip = ByIp::default();
     for (plain, secure) in plain.into_iter().zip(secure) {
@@ -125,6 +133,7 @@ pub fn start(config: Config) -> Result<LinkHandle, StartError> {
             let listening = core
                 .listen(plain, None)
                 .and_then(|()| core.listen(secure, Some(tls)));
+            tokio::task::spawn_local(clients::hand_over(core.routing.clone()));
             core::keep(core);
             let _ = started.send(listening);
         });

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::header::ORIGIN;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
@@ -14,13 +15,15 @@ use uuid::Uuid;
 use weir_cluster::ledger::{Charge, Exceeded};
 use weir_config::access::{Admission, Decision, Route, RoutedCall, decide};
 
-use crate::forward::{self, CallError, Fault, Flow, Payer, Upload, answer_within};
-use crate::link::answer::OwnAnswer;
+use crate::forward::{
+    self, CallBody, CallError, ConfiguredOrigin, Fault, Flow, Payer, Upload, answer_within,
+};
+use crate::link::answer::{OwnAnswer, close_if};
 use crate::link::connection_state::ConnectionState;
 use crate::link::core::Core;
 use crate::link::headers::{self, names};
-use crate::link::{LinkBody, envelope, facts, interim, public, upgrade};
-use crate::routing::BusinessCounters;
+use crate::link::{LinkBody, clients, cors, envelope, facts, interim, public, upgrade, well_known};
+use crate::routing::{BusinessCounters, RoutingTable};
 
 /// One call on its way.
 pub struct Call {
@@ -30,8 +33,19 @@ pub struct Call {
     pub arrived: Instant,
     pub core: Rc<Core>,
     pub connection: Arc<ConnectionState>,
+    /// `Origin`: the page that calls, where a browser says so.
+    page: Option<HeaderValue>,
+    /// What every answer says of the business, once that is known.
+    marks: OnceCell<Marks>,
     /// Once the call is on its way to the origin.
     flow: OnceCell<Arc<Flow>>,
+}
+
+/// What every answer to a call of one business carries, the gateway's own too.
+struct Marks {
+    conf_version: HeaderValue,
+    /// Of businesses with a rule for pages.
+    web: Option<Arc<Route>>,
 }
 
 /// How a call goes to its origin.
@@ -57,13 +71,19 @@ pub async fn serve(
         arrived: Instant::now(),
         core,
         connection,
+        page: request.headers().get(ORIGIN).cloned(),
+        marks: OnceCell::new(),
         flow: OnceCell::new(),
     };
     let version = request.version();
-    let response = call
+    let mut response = call
         .answer(request)
         .await
         .unwrap_or_else(|error| call.failed(&error, version));
+    // What came from an origin has its marks already, and was charged with them.
+    if !response.headers().contains_key(&names::CONF_VERSION) {
+        call.add_marks(response.headers_mut());
+    }
     call.connection.answer().await;
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         call.connection.hand_over();
@@ -79,29 +99,40 @@ impl Call {
         &self,
         mut request: Request<Incoming>,
     ) -> Result<Response<LinkBody>, CallError> {
-        // 1. A node that stops takes no new calls.
-        if self.core.is_draining() {
-            return Err(CallError::Draining);
-        }
-        // 2. An upgrade is asked of hyper while the request is whole.
+        // 1. An upgrade is asked of hyper while the request is whole.
         let upgrade = headers::upgrade_of(request.headers())
             .is_some()
             .then(|| hyper::upgrade::on(&mut request));
         let (parts, body) = request.into_parts();
-        // 3. The head is legal, and its facts are known.
-        let facts = facts::facts(&parts, &self.core.settings.limits)?;
-        // 4. The decision, on one state of the configuration; the package is asked within.
         let routing = self.core.routing.load();
+        // 2. The head is legal, and its facts are known; and a node that stops takes no new calls.
+        let facts = facts::facts(&parts, &self.core.settings.limits)
+            .and_then(|facts| match self.core.is_draining() {
+                true => Err(CallError::Draining),
+                false => Ok(facts),
+            })
+            .inspect_err(|_| self.mark_by_host(&routing, &parts))?;
+        // 3. What the node answers itself, whatever the decision would be.
+        if let Some(response) = self.answer_itself(&routing, &parts, facts.host) {
+            return Ok(response);
+        }
+        // 4. The decision, on one state of the configuration; the package is asked within.
         let mut charge = None;
         let admit = |route: &Route| self.admit(routing.meter(route), &parts, &mut charge);
-        match decide(&routing.access, &facts, admit) {
+        let unread = parts.version < Version::HTTP_2 && !http_body::Body::is_end_stream(&body);
+        let decision = decide(&routing.access, &facts, admit);
+        if let Some(route) = route_of(&decision) {
+            self.mark_as(route);
+            clients::note(route, facts.conf_version);
+        }
+        match decision {
             // 5. Rows 1 to 5: refused.
             Decision::Refuse { refusal, route } => {
-                let mut response = OwnAnswer::refusal(&refusal).into_response(self.id);
-                add_conf_version(response.headers_mut(), route.map(|route| &**route));
                 if let Some(route) = route {
                     routing.counters(route).count_error(Fault::Client);
                 }
+                let mut response = OwnAnswer::refusal(&refusal).into_response(self.id);
+                close_if(unread, &mut response);
                 Ok(response)
             }
             // 6. Rows 6 and 7: the public link, by the client itself or through us.
@@ -110,13 +141,14 @@ impl Call {
                 let counters = routing.counters(call.route);
                 match public::answer(self.id, &parts, reason, &call, meter, counters) {
                     Some(mut response) => {
-                        add_conf_version(response.headers_mut(), Some(call.route));
+                        close_if(unread, &mut response);
                         Ok(response)
                     }
                     None => {
                         let payer = Payer::Overflow(meter.clone(), reason);
                         self.pass(
                             Passage::Relay,
+                            routing.origin(&call),
                             call,
                             (payer, counters),
                             &parts,
@@ -136,6 +168,7 @@ impl Call {
                 let payer = (Payer::Package(charge), routing.counters(call.route));
                 self.pass(
                     Passage::Link,
+                    routing.origin(&call),
                     call,
                     payer,
                     &parts,
@@ -144,6 +177,66 @@ impl Call {
                     upgrade,
                 )
                 .await
+            }
+        }
+    }
+
+    /// Well-known documents, and the browser's question before a call. Neither is forwarded or charged.
+    fn answer_itself(
+        &self,
+        routing: &RoutingTable,
+        parts: &Parts,
+        host: &str,
+    ) -> Option<Response<LinkBody>> {
+        if well_known::is_access(parts.uri.path()) {
+            let secure = self.connection.secure;
+            let answer = well_known::access(&self.core, routing, parts, host, secure);
+            return Some(match answer {
+                well_known::Answer::Ready(mut response) => {
+                    let headers = response.headers_mut();
+                    headers.insert(names::CALL_ID, self.id_value.clone());
+                    response
+                }
+                well_known::Answer::Refused(refusal) => {
+                    let mut response = OwnAnswer::refusal(&refusal).into_response(self.id);
+                    cors::mark_public(response.headers_mut());
+                    response
+                }
+            });
+        }
+        if !cors::is_pre_flight(parts) {
+            return None;
+        }
+        let route = routing.access.find(host)?;
+        let mut response = cors::pre_flight(cors::rule(route)?, &parts.headers);
+        let headers = response.headers_mut();
+        headers.insert(names::CALL_ID, self.id_value.clone());
+        let version = headers::value(route.conf_version.to_string());
+        headers.insert(names::CONF_VERSION, version);
+        Some(response)
+    }
+
+    /// From here on every answer says which config it was made by, and pages may read it that the business allows.
+    fn mark_as(&self, route: &Arc<Route>) {
+        let _ = self.marks.set(Marks {
+            conf_version: headers::value(route.conf_version.to_string()),
+            web: cors::rule(route).is_some().then(|| route.clone()),
+        });
+    }
+
+    /// For a call that fails before the decision.
+    fn mark_by_host(&self, routing: &RoutingTable, parts: &Parts) {
+        let host = facts::host(parts).ok();
+        if let Some(route) = host.and_then(|host| routing.access.find(host)) {
+            self.mark_as(route);
+        }
+    }
+
+    fn add_marks(&self, headers: &mut HeaderMap) {
+        if let Some(marks) = self.marks.get() {
+            headers.insert(names::CONF_VERSION, marks.conf_version.clone());
+            if let Some(rule) = marks.web.as_deref().and_then(cors::rule) {
+                cors::mark(rule, self.page.as_ref(), headers);
             }
         }
     }
@@ -170,6 +263,7 @@ impl Call {
     async fn pass(
         &self,
         passage: Passage,
+        configured: Option<&Arc<ConfiguredOrigin>>,
         routed: RoutedCall<'_>,
         (payer, counters): (Payer, &Arc<BusinessCounters>),
         parts: &Parts,
@@ -179,7 +273,6 @@ impl Call {
     ) -> Result<Response<LinkBody>, CallError> {
         let limits = &self.core.settings.limits;
         let idle = Duration::from_millis(limits.body_idle_timeout_ms);
-        let timeout = Duration::from_millis(routed.route.timeout_ms.into());
         tracing::debug!(
             call_id = %self.id, business = routed.route.business, origin = %routed.origin, ?passage, "forwarding"
         );
@@ -192,7 +285,10 @@ impl Call {
         // 2. The origin's request: made from the client's, once more for a second attempt.
         let forwarder =
             forward::current().ok_or(CallError::Internal("the core's pools are not there yet"))?;
-        let bound = forwarder.bind(routed.origin, routed.path_and_query.to_string())?;
+        let path_and_query = routed.path_and_query.to_string();
+        let bound = forwarder.bind(routed.origin, configured, path_and_query)?;
+        let of_business = Duration::from_millis(routed.route.timeout_ms.into());
+        let timeout = bound.slot.response_timeout().unwrap_or(of_business);
         let bodied = !http_body::Body::is_end_stream(&body);
         let envelope = routed.envelope && passage == Passage::Link;
         let make_headers = || {
@@ -213,7 +309,7 @@ impl Call {
         };
         // 3. Sent; interim answers reach the client before the head of the answer does.
         let listens = parts.version == Version::HTTP_11 && !envelope;
-        let listen = |request: &mut Request<Upload>| {
+        let listen = |request: &mut Request<CallBody>| {
             if listens {
                 interim::listen(request, &self.connection, &flow);
             }
@@ -222,6 +318,7 @@ impl Call {
         let sent = bound.send(&parts.method, make_headers, upload, &flow, listen);
         let answered = answer_within(sent, &flow, timeout, idle)
             .await
+            .inspect_err(|error| bound.note(error))
             .map_err(|error| flow.upload_error(limits.body_bytes).unwrap_or(error))?;
         // 4. An origin that refuses before it has the whole body wants no more of it.
         if answered.response.status().as_u16() >= 300 {
@@ -230,7 +327,7 @@ impl Call {
         // 5. Back to the client: as another protocol, in an envelope, or as it flows.
         let head = |origin: &HeaderMap| {
             let mut headers = headers::from_origin(origin);
-            self.mark(&mut headers, passage, routed.route);
+            self.mark(&mut headers, passage);
             headers
         };
         match upgrade {
@@ -279,7 +376,7 @@ impl Call {
     }
 
     /// The headers that tell the client about the call.
-    fn mark(&self, headers: &mut HeaderMap, passage: Passage, route: &Route) {
+    fn mark(&self, headers: &mut HeaderMap, passage: Passage) {
         let link = match passage {
             Passage::Link => "private",
             Passage::Relay => "public",
@@ -287,7 +384,7 @@ impl Call {
         headers.insert(names::CALL_ID, self.id_value.clone());
         headers.insert(names::ERRMSG, HeaderValue::from_static("gateway.call:ok"));
         headers.insert(names::LINK, HeaderValue::from_static(link));
-        add_conf_version(headers, Some(route));
+        self.add_marks(headers);
         let waited = self.arrived.elapsed().as_secs_f64() * 1_000.0;
         headers.append(
             names::SERVER_TIMING,
@@ -300,11 +397,12 @@ impl Call {
         tracing::debug!(call_id = %self.id, fault = ?error.fault(), reason = error.reason(), detail, "a call failed");
         let mut response = OwnAnswer::error(error, &detail).into_response(self.id);
         // HTTP/2 has no such header; there a refused stream harms no other.
-        if error.closes_connection() && version < Version::HTTP_2 {
-            response
-                .headers_mut()
-                .insert(http::header::CONNECTION, HeaderValue::from_static("close"));
-        }
+        let unread = self.flow.get().is_some_and(|flow| flow.uploading());
+        close_if(
+            version < Version::HTTP_2 && (unread || error.closes_connection()),
+            &mut response,
+        );
+        self.add_marks(response.headers_mut());
         // What the client is told of a call that was under way is paid for as its answer would have been.
         if let Some(flow) = self.flow.get() {
             flow.count_error(error.fault());
@@ -330,14 +428,13 @@ impl Call {
     }
 }
 
-/// `HTTP/1.1 200 ` and the line end; what a reason phrase adds is not charged.
-pub const STATUS_LINE_BYTES: u64 = 15;
-
-fn add_conf_version(headers: &mut HeaderMap, route: Option<&Route>) {
-    if let Some(route) = route {
-        headers.insert(
-            names::CONF_VERSION,
-            headers::value(route.conf_version.to_string()),
-        );
+/// The business, where row 1 found one.
+fn route_of<'t>(decision: &Decision<'t>) -> Option<&'t Arc<Route>> {
+    match decision {
+        Decision::Refuse { route, .. } => *route,
+        Decision::PublicLink { call, .. } | Decision::Link(call) => Some(call.route),
     }
 }
+
+/// `HTTP/1.1 200 ` and the line end; what a reason phrase adds is not charged.
+pub const STATUS_LINE_BYTES: u64 = 15;

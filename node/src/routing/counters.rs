@@ -41,10 +41,11 @@ pub struct UseFigures {
 }
 
 /// Why calls take the public link.
-pub const REASONS: [PublicReason; 6] = [
+pub const REASONS: [PublicReason; 7] = [
     PublicReason::Disconnected,
     PublicReason::VersionNotAttached,
     PublicReason::DevtoolsTooOld,
+    PublicReason::SdkTooOld,
     PublicReason::Gray,
     PublicReason::PackageQps,
     PublicReason::PackageBandwidth,
@@ -63,9 +64,10 @@ fn place_of(reason: PublicReason) -> usize {
         PublicReason::Disconnected => 0,
         PublicReason::VersionNotAttached => 1,
         PublicReason::DevtoolsTooOld => 2,
-        PublicReason::Gray => 3,
-        PublicReason::PackageQps => 4,
-        PublicReason::PackageBandwidth => 5,
+        PublicReason::SdkTooOld => 3,
+        PublicReason::Gray => 4,
+        PublicReason::PackageQps => 5,
+        PublicReason::PackageBandwidth => 6,
     }
 }
 
@@ -158,16 +160,16 @@ mod tests {
         let figures = counters.figures();
         assert_eq!(
             figures.public.map(|used| used.bytes),
-            [10, 11, 12, 13, 14, 15]
+            [10, 11, 12, 13, 14, 15, 16]
         );
         assert_eq!(figures.errors, [1, 2, 3]);
         let mut twice = figures;
         twice += figures;
         assert_eq!(
-            twice.public[5],
+            twice.public[6],
             UseFigures {
                 calls: 2,
-                bytes: 30
+                bytes: 32
             }
         );
     }

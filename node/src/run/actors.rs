@@ -3,13 +3,18 @@
 use std::sync::Arc;
 
 use actix::{Actor, Arbiter};
+use tokio::sync::watch;
+use weir_cluster::membership::ClusterView;
+use weir_cluster::mesh::MeshHandle;
 
 use super::StartError;
 use crate::admin::RestartCount;
-use crate::config_actor::{ConfigActor, ConfigParts};
+use crate::config_actor::{ConfigActor, ConfigHandle, ConfigParts, now_ms};
+use crate::platform::{PlatformActor, PlatformParts};
 use crate::quota::{QuotaHandle, QuotaParts};
 use crate::router_actor::{RouterActor, TableInService};
 use crate::routing::SharedRouting;
+use crate::schedule::{self, ScheduleActor, ScheduleParts};
 use crate::supervise::{Supervised, supervise};
 
 /// QuotaActor and RouterActor: from a snapshot to a table that calls are looked up in.
@@ -33,6 +38,34 @@ pub(super) fn restarts<A: Actor>(actor: &Supervised<A>) -> RestartCount {
 pub(super) fn start_config(arbiter: &Arbiter, parts: ConfigParts) -> Supervised<ConfigActor> {
     supervise(&arbiter.handle(), "ConfigActor", move || {
         ConfigActor::new(&parts)
+    })
+}
+
+/// Starts what sees to the schedules, and answers other nodes what they need for that.
+pub(super) fn start_schedules(
+    arbiter: &Arbiter,
+    config: &ConfigHandle,
+    cluster: watch::Receiver<Arc<ClusterView>>,
+    routing: SharedRouting,
+    mesh: &MeshHandle,
+) -> Supervised<ScheduleActor> {
+    let parts = ScheduleParts {
+        config: config.clone(),
+        cluster,
+        routing,
+        mesh: mesh.clone(),
+        clock: Arc::new(now_ms),
+        recent: Arc::default(),
+    };
+    schedule::answer_calls(&parts);
+    supervise(&arbiter.handle(), "ScheduleActor", move || {
+        ScheduleActor::new(&parts)
+    })
+}
+
+pub(super) fn start_platform(arbiter: &Arbiter, parts: PlatformParts) -> Supervised<PlatformActor> {
+    supervise(&arbiter.handle(), "PlatformActor", move || {
+        PlatformActor::new(&parts)
     })
 }
 

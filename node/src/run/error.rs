@@ -32,6 +32,8 @@ pub enum StartError {
     #[error(transparent)]
     FirstStart(#[from] FirstStartError),
     #[error(transparent)]
+    Seal(#[from] crate::seal::SealError),
+    #[error(transparent)]
     Mesh(#[from] MeshError),
     #[error(transparent)]
     Link(Box<crate::link::StartError>),

@@ -29,7 +29,9 @@ use crate::config_actor::{
     ConfigHandle, ConfigOptions, ConfigParts, Published, SharedStore, ensure_admin_token,
     open_replica, remembered_members,
 };
+use crate::platform::{PlatformHandle, PlatformParts};
 use crate::quota::{QuotaHandle, QuotaParts};
+use crate::seal::SealKey;
 use crate::settings::Settings;
 use crate::store::{DataDir, Store};
 use crate::{link, telemetry};
@@ -79,6 +81,7 @@ struct Node {
     quota: QuotaHandle,
     /// Admin API and mesh port.
     servers: Vec<ServerHandle>,
+    platform_thread: Arbiter,
     config_thread: Arbiter,
     store: SharedStore,
     /// Held until the store is closed.
@@ -101,6 +104,7 @@ impl Node {
         let began = Instant::now();
         let id = node_id(&settings)?;
         let data_dir = DataDir::lock(&settings.node.data_dir)?;
+        let seal_key = seal_key(&settings, data_dir.path())?;
         let retention = settings.history.retention();
         let ports = Ports::open(&settings)?;
         let mut store = stale::open(&data_dir, &settings).await?;
@@ -128,6 +132,8 @@ impl Node {
         quota.begins = !joins;
         quota.known.clone_from(&seeds);
         quota.terms.interval = Duration::from_millis(settings.mesh.gossip_interval_ms);
+        quota.terms.burst = Duration::from_millis(settings.package.burst_ms);
+        quota.plan_terms.fence = Duration::from_millis(settings.package.fence_ms);
         let routing = Routing::start(quota, &settings.link.base_domain).await?;
         let link = link::start(link::Config {
             settings: settings.clone(),
@@ -157,6 +163,8 @@ impl Node {
             mesh.clone(),
         )?;
         announcer.send_replace(Some(membership.clone()));
+        let beside = routing.table.load().beside.clone();
+        link::follow_live_regions(beside, membership.view());
 
         let config_thread = actors::arbiter()?;
         let (region, view) = (settings.node.region.clone(), membership.view());
@@ -173,6 +181,19 @@ impl Node {
         let mut servers = vec![serve("mesh", server)];
         let config = actors::start_config(&config_thread, parts.clone());
         let handle = ConfigHandle::new(&parts, config.clone());
+        let (routing_table, view) = (routing.table.clone(), membership.view());
+        let schedules =
+            actors::start_schedules(&config_thread, &handle, view, routing_table, &mesh);
+
+        let platform_thread = actors::arbiter()?;
+        let platform = PlatformParts {
+            settings: settings.clone(),
+            config: handle.clone(),
+            cluster: membership.view(),
+            key: seal_key,
+        };
+        let front = platform.front();
+        let platform = actors::start_platform(&platform_thread, platform);
 
         let cluster = membership.view();
         let mut state = AdminState::new(
@@ -185,13 +206,17 @@ impl Node {
             id.clone(),
         );
         state.started = began;
+        state.platform = Some(PlatformHandle::new(platform.clone(), front));
         state.restarts = vec![
             ("ConfigActor", actors::restarts(&config)),
             ("QuotaActor", {
                 let quota = routing.quota.clone();
                 Arc::new(move || quota.restarts())
             }),
+            ("PlatformActor", actors::restarts(&platform)),
             ("RouterActor", actors::restarts(&routing.router)),
+            ("ScheduleActor", actors::restarts(&schedules)),
+            ("OriginActor", actors::restarts(&link.origin_actor)),
         ];
         admin::answer_others(&state);
         let readiness = state.readiness.clone();
@@ -216,6 +241,7 @@ impl Node {
             membership,
             quota: routing.quota,
             servers,
+            platform_thread,
             config_thread,
             store,
             _data_dir: data_dir,
@@ -248,6 +274,7 @@ impl Node {
             tracing::warn!("the admin API or the mesh did not end in time and is cut");
         }
         self.mesh.stop();
+        self.platform_thread.stop();
         self.config_thread.stop();
         if self.config_thread.join().is_err() {
             tracing::error!("the config thread ended by a panic");
@@ -267,6 +294,18 @@ fn node_id(settings: &Settings) -> Result<NodeId, StartError> {
             why,
         })
     })
+}
+
+/// What this node seals secrets with: the key of its settings, else one of its own.
+fn seal_key(settings: &Settings, data_dir: &std::path::Path) -> Result<SealKey, StartError> {
+    let seal = &settings.seal;
+    let given = SealKey::of_settings(seal.key.as_ref(), seal.key_file.as_deref())?;
+    let key = match given {
+        Some(key) => key,
+        None => SealKey::of_node(data_dir)?,
+    };
+    tracing::debug!(seal_key = key.id(), "secrets are sealed");
+    Ok(key)
 }
 
 /// Keeps whose store it is, and says so where it was another node's: a directory copied by mistake shows.

@@ -127,6 +127,7 @@ mod tests {
         let change = Change::put(Object::Region(Region {
             id: "beijing".to_owned(),
             name: String::new(),
+            ..Region::default()
         }));
         let records = replica.write(1, "root", None, change).records;
         (replica, records)

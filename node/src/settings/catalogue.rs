@@ -47,11 +47,25 @@ pub const SETTINGS: &[Setting] = &[
     setting("mesh.seeds", List, "[]", "Mesh addresses (`host:port`) of nodes to join. Empty: this node begins a cluster and makes its first admin token."),
     setting("mesh.gossip_interval_ms", Number, "100", "Time between two rounds of gossip, milliseconds, 10 to 10,000."),
     setting("mesh.ack_timeout_ms", Number, "2000", "How long a change waits for as many other nodes to have it as it was asked with (`?ack=`), milliseconds, 10 to 60,000. Then it is answered 202: kept here, on its way."),
+    setting("package.fence_ms", Number, "10000", "How long a node that half of the others do not hear goes on minting its share of the packages, milliseconds, 1,000 to 600,000; for as long a crash costs its share. The `package` settings have to be the same on every node."),
+    setting("package.burst_ms", Number, "1000", "What all nodes together may save up of a package, as time of its limit, milliseconds, 100 to 10,000."),
     setting("history.keep_versions", Number, "100", "Versions kept of each object, the newest included, 1 to 10,000. The `history` settings have to be the same on every node."),
     setting("history.keep_days", Number, "90", "Days a version is kept after another took its place, 1 to 3,650."),
     setting("history.keep_deleted_days", Number, "30", "Days a deleted object is remembered with its history, 1 to 3,650. A node that was off for longer begins with nothing and takes all from the others."),
     setting("tls.certificates", Tables, "[]", "Own certificates by name: `[{names = [\"*.shanghai.example.com\"], cert_file = \"…\", key_file = \"…\"}]`, PEM. Where none matches, the development certificate answers."),
     setting("tls.origin_ca_file", OptionalText, "", "PEM file of authorities that origins' certificates are checked against, besides the system's."),
+    setting("seal.key", OptionalText, "", "What secrets are sealed with in the store: 32 bytes, as 64 hexadecimal digits or base64 (`openssl rand -hex 32`). Better given as `WEIR_SEAL_KEY` or in `seal.key_file`. Not set: the node makes itself one, in the data directory. Has to be the same on every node with `platform.provider = \"wechat\"`."),
+    setting("seal.key_file", OptionalText, "", "File that holds the seal key, not readable by everybody."),
+    setting("platform.provider", Text, "local", "`local`: mini programs are registered in this cluster. `wechat`: the node speaks to the WeChat open platform too, as a third-party platform (platform-wechat.md); for spaces that say so."),
+    setting("platform.refresh_s", Number, "3600", "How often what the platform says of each mini program (domains, versions) is read again, seconds, 1 to 86,400."),
+    setting("platform.wechat.base_url", Text, "https://api.weixin.qq.com", "Where the open platform's API is."),
+    setting("platform.wechat.authorize_url", Text, "https://mp.weixin.qq.com/cgi-bin/componentloginpage", "The page on which a mini program's owner authorises the third-party platform."),
+    setting("platform.wechat.component_appid", OptionalText, "", "The third-party platform's appid. Needed with `wechat`, as are the next three."),
+    setting("platform.wechat.component_secret", OptionalText, "", "Its secret; better given as a variable. Never shown."),
+    setting("platform.wechat.message_token", OptionalText, "", "The token that pushed messages are signed with. Never shown."),
+    setting("platform.wechat.encoding_aes_key", OptionalText, "", "The key that pushed messages are encrypted with, 43 letters and digits. Never shown."),
+    setting("platform.wechat.public_url", OptionalText, "", "Where browsers and the open platform reach `/platform/wechat/…` of the admin port, as in `https://weir.example.com`. Needed for authorisation pages."),
+    setting("platform.wechat.timeout_ms", Number, "5000", "Time for one answer of the open platform, milliseconds, 100 to 60,000."),
     setting("limits.head_bytes", Number, "32768", "Request head, bytes; at least 8,192."),
     setting("limits.headers", Number, "100", "Header fields of one request."),
     setting("limits.body_bytes", Number, "104857600", "Request body, bytes. Bodies are streamed, never held whole."),
@@ -67,6 +81,14 @@ pub const SETTINGS: &[Setting] = &[
     setting("limits.drain_timeout_ms", Number, "30000", "Time for calls to finish after SIGTERM, milliseconds."),
     setting("log.format", Text, "text", "`text` or `json`."),
     setting("log.level", Text, "info", "`error`, `warn`, `info`, `debug`, `trace`, or per module as in `info,weir::link=debug`."),
+];
+
+/// The settings whose values are secrets.
+const SECRET: [&str; 4] = [
+    "seal.key",
+    "platform.wechat.component_secret",
+    "platform.wechat.message_token",
+    "platform.wechat.encoding_aes_key",
 ];
 
 const fn setting(
@@ -119,6 +141,11 @@ impl Setting {
     /// `WEIR_LINK_HTTP` of `link.http`.
     pub fn variable(&self) -> String {
         format!("WEIR_{}", self.key.replace('.', "_").to_ascii_uppercase())
+    }
+
+    /// No message shows its value.
+    pub fn is_secret(&self) -> bool {
+        SECRET.contains(&self.key)
     }
 
     pub fn by_key(key: &str) -> Option<&'static Setting> {

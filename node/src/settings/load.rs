@@ -181,7 +181,11 @@ impl Source {
                 }
             }
             Kind::InvalidType(found, expected) | Kind::InvalidValue(found, expected) => {
-                let why = format!("{} is no {}", shown(&found), wanted(&path, &expected));
+                let found = match Setting::by_key(&path) {
+                    Some(setting) if setting.is_secret() => "it".to_owned(),
+                    _ => shown(&found),
+                };
+                let why = format!("{found} is no {}", wanted(&path, &expected));
                 self.value_error(&path, why)
             }
             Kind::UnknownVariant(found, known) => {

@@ -12,6 +12,7 @@ use weir_config::history::Retention;
 mod catalogue;
 mod error;
 mod load;
+mod platform;
 #[cfg(test)]
 mod tests;
 mod validate;
@@ -19,6 +20,7 @@ mod validate;
 pub use catalogue::{SETTINGS, Setting, ValueKind};
 pub use error::SettingsError;
 pub use load::{load, load_from};
+pub use platform::{PlatformSettings, Provider, SealSettings, WechatComponent, WechatSettings};
 
 /// All settings. `[section] key` in the file is `WEIR_SECTION_KEY` in the environment.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -32,9 +34,15 @@ pub struct Settings {
     #[serde(default)]
     pub mesh: MeshSettings,
     #[serde(default)]
+    pub package: PackageSettings,
+    #[serde(default)]
     pub history: HistorySettings,
     #[serde(default)]
     pub tls: TlsSettings,
+    #[serde(default)]
+    pub seal: SealSettings,
+    #[serde(default)]
+    pub platform: PlatformSettings,
     #[serde(default)]
     pub limits: Limits,
     #[serde(default)]
@@ -86,6 +94,16 @@ pub struct MeshSettings {
     pub gossip_interval_ms: u64,
     /// How long a change waits for as many other nodes to have it as it was asked with (`?ack=`).
     pub ack_timeout_ms: u64,
+}
+
+/// How packages are measured out; the same on every node.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PackageSettings {
+    /// How long a node mints after it last knew itself heard by half of the others.
+    pub fence_ms: u64,
+    /// What all nodes together may have saved up, as time of the package's limit.
+    pub burst_ms: u64,
 }
 
 /// How much history is kept; the same on every node.
@@ -215,6 +233,15 @@ impl Default for MeshSettings {
             seeds: Vec::new(),
             gossip_interval_ms: 100,
             ack_timeout_ms: 2_000,
+        }
+    }
+}
+
+impl Default for PackageSettings {
+    fn default() -> Self {
+        PackageSettings {
+            fence_ms: 10_000,
+            burst_ms: 1_000,
         }
     }
 }

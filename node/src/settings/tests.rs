@@ -73,6 +73,18 @@ fn every_setting_can_be_set_by_the_environment() {
         let (text, expected) = match (setting.key, setting.kind) {
             ("log.format", _) => ("json", "json"),
             ("log.level", _) => ("debug", "debug"),
+            ("platform.provider", _) => ("local", "local"),
+            (
+                "seal.key"
+                | "platform.wechat.component_secret"
+                | "platform.wechat.message_token"
+                | "platform.wechat.encoding_aes_key",
+                _,
+            ) => ("planted", "***"),
+            ("seal.key_file" | "platform.wechat.component_appid", _) => ("x9", "x9"),
+            (key, _) if key.starts_with("platform.wechat.") && key.ends_with("_url") => {
+                ("https://x9.example", "https://x9.example")
+            }
             ("node.data_dir" | "tls.origin_ca_file", _) => ("/a/b", "/a/b"),
             ("node.id" | "node.region" | "node.cluster" | "link.base_domain", _) => ("x9", "x9"),
             ("mesh.seeds", _) => ("a:1, b:2", "[a:1,b:2]"),
@@ -102,11 +114,16 @@ fn every_setting_can_be_set_by_the_environment() {
 fn no_setting_is_missing_from_the_list() {
     let settings = load_with(NODE, &[]).unwrap();
     let value = Value::serialize(&settings).unwrap();
-    for (section, keys) in value.as_dict().unwrap() {
-        for key in keys.as_dict().unwrap().keys() {
-            let key = format!("{section}.{key}");
-            assert!(Setting::by_key(&key).is_some(), "{key} is not in SETTINGS");
+    fn look(at: &str, value: &Value) {
+        match value.as_dict() {
+            Some(keys) => keys
+                .iter()
+                .for_each(|(key, value)| look(&format!("{at}.{key}"), value)),
+            None => assert!(Setting::by_key(at).is_some(), "{at} is not in SETTINGS"),
         }
+    }
+    for (section, keys) in value.as_dict().unwrap() {
+        look(section, keys);
     }
 }
 
@@ -288,4 +305,16 @@ fn a_file_that_is_not_there_or_not_toml_is_named() {
         "{error}"
     );
     assert!(!error.contains('\n'));
+}
+
+#[test]
+fn a_secret_of_the_wrong_type_is_not_shown() {
+    for (section, key) in [("seal", "key"), ("platform.wechat", "component_secret")] {
+        let refused = refused(&format!("[{section}]\n{key} = 4711815\n"));
+        assert!(
+            refused.contains(key) && refused.contains("quotes"),
+            "{refused}"
+        );
+        assert!(!refused.contains("4711815"), "{refused}");
+    }
 }

@@ -37,6 +37,9 @@ pub(super) fn validate(
         "mesh.ack_timeout_ms",
         within(mesh.ack_timeout_ms, 10, 60_000),
     )?;
+    let package = &settings.package;
+    check("package.fence_ms", within(package.fence_ms, 1_000, 600_000))?;
+    check("package.burst_ms", within(package.burst_ms, 100, 10_000))?;
     let history = &settings.history;
     check(
         "history.keep_versions",
@@ -47,6 +50,8 @@ pub(super) fn validate(
         "history.keep_deleted_days",
         within(history.keep_deleted_days, 1, 3_650),
     )?;
+    super::platform::check(&settings.seal, &settings.platform)
+        .map_err(|(key, why)| wrong(key, why))?;
     for (key, value, least, most) in limits(settings) {
         check(key, within(value, least, most))?;
     }
@@ -184,7 +189,7 @@ fn not_empty(text: &str) -> Result<(), String> {
     (!text.is_empty()).then_some(()).ok_or_else(say)
 }
 
-fn within(value: u64, least: u64, most: u64) -> Result<(), String> {
+pub(super) fn within(value: u64, least: u64, most: u64) -> Result<(), String> {
     let say = || format!("{value} is out of range: write {least} to {most}");
     (least..=most)
         .contains(&value)

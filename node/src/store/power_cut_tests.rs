@@ -27,6 +27,7 @@ fn version(n: u64) -> Record {
     let object = Object::Region(Region {
         id: format!("r{}", n % 17),
         name: "x".repeat(if n.is_multiple_of(5) { 20_000 } else { 100 }),
+        ..Region::default()
     });
     Record {
         key: object.key(),

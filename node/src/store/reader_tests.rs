@@ -50,6 +50,7 @@ impl Kept {
                 Object::Region(Region {
                     id: id.to_owned(),
                     name: ms.to_owned(),
+                    ..Region::default()
                 })
             }),
             key,

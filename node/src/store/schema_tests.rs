@@ -51,6 +51,7 @@ fn a_store_of_schema_1_keeps_every_record_and_fact() {
         let beijing = Object::Region(Region {
             id: "beijing".to_owned(),
             name: "Beijing".to_owned(),
+            ..Region::default()
         });
         let expected = |id: &str, stamp: &str, author: &str, object| Record {
             key: format!("region/{id}").parse().unwrap(),

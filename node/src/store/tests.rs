@@ -11,6 +11,7 @@ fn record(id: &str, wall_ms: u64) -> Record {
     let object = Object::Region(Region {
         id: id.to_owned(),
         name,
+        ..Region::default()
     });
     Record {
         key: object.key(),

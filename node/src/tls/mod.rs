@@ -12,7 +12,7 @@ use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 
 pub use error::TlsError;
-pub use origin_roots::origin_tls;
+pub use origin_roots::{origin_tls, origin_tls_trusting};
 
 use crate::settings::Settings;
 

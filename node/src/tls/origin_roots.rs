@@ -1,5 +1,7 @@
 //! Which authorities origins' certificates are checked against.
 
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
 use crate::settings::TlsSettings;
@@ -30,9 +32,30 @@ pub fn origin_tls(settings: &TlsSettings) -> Result<ClientConfig, TlsError> {
              ca-certificates or set tls.origin_ca_file"
         );
     }
+    client(roots).map_err(|error| TlsError::Provider(Box::new(error)))
+}
+
+/// TLS towards an origin that has authorities of its own: these certificates, PEM, and no others.
+///
+/// # Errors
+/// A sentence that says what of the PEM cannot be used.
+pub fn origin_tls_trusting(pem: &str) -> Result<ClientConfig, String> {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
+        let certificate = certificate.map_err(|error| format!("it is not PEM: {error:?}"))?;
+        roots
+            .add(certificate)
+            .map_err(|error| format!("a certificate in it is of no authority: {error}"))?;
+    }
+    if roots.is_empty() {
+        return Err("there is no certificate in it".to_owned());
+    }
+    client(roots).map_err(|error| error.to_string())
+}
+
+fn client(roots: RootCertStore) -> Result<ClientConfig, rustls::Error> {
     Ok(ClientConfig::builder_with_provider(super::provider())
-        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
-        .map_err(|error| TlsError::Provider(Box::new(error)))?
+        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
         .with_root_certificates(roots)
         .with_no_client_auth())
 }

@@ -97,7 +97,10 @@ mod tests {
             link: LinkSettings::default(),
             admin: AdminSettings::default(),
             mesh: MeshSettings::default(),
+            package: PackageSettings::default(),
             history: HistorySettings::default(),
+            seal: Default::default(),
+            platform: Default::default(),
             tls: TlsSettings {
                 certificates,
                 origin_ca_file: None,

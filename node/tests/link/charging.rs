@@ -8,11 +8,17 @@
 use std::net::SocketAddr;
 
 use tokio::io::AsyncWriteExt;
+use weir::routing::REASONS;
+use weir_config::access::PublicReason;
 use weir_config::object::Overflow;
 
 use crate::harness::*;
 
 const STATUS_LINE: u64 = "HTTP/1.1 200 \r\n".len() as u64;
+
+fn place_of(reason: PublicReason) -> usize {
+    REASONS.iter().position(|one| *one == reason).unwrap()
+}
 
 fn lines(headers: &[(String, String)], left_out: &[&str]) -> u64 {
     let counted = headers
@@ -250,14 +256,14 @@ async fn an_upload_its_client_breaks_off_as_far_as_it_came() {
 
 #[actix_rt::test]
 async fn nothing_for_calls_that_do_not_take_the_link() {
-    for (plan, request, place) in [
+    for (plan, request, reason) in [
         (
             Plan {
                 balance: 0,
                 ..Plan::default()
             },
             get("/", ""),
-            5,
+            PublicReason::PackageBandwidth,
         ),
         (
             Plan {
@@ -265,17 +271,15 @@ async fn nothing_for_calls_that_do_not_take_the_link() {
                 ..Plan::default()
             },
             get("/", ""),
-            0,
+            PublicReason::Disconnected,
         ),
     ] {
         let bench = Bench::start(answering(OK).await, plan);
         assert_eq!(bench.call(&request).await.status(), 307);
         charged(&bench, 0).await;
         let public = bench.figures().public;
-        assert_eq!(
-            (public[place].calls, public[place].bytes),
-            (1, request.len() as u64)
-        );
+        let used = public[place_of(reason)];
+        assert_eq!((used.calls, used.bytes), (1, request.len() as u64));
         assert_eq!(public.iter().map(|used| used.calls).sum::<u64>(), 1);
     }
 }
@@ -291,7 +295,7 @@ async fn a_relayed_call_is_counted_for_its_business_with_all_its_bytes() {
     let request = get("/", "");
     let answer = bench.call(&request).await;
     assert_eq!(answer.status(), 200);
-    let used = bench.figures().public[5];
+    let used = bench.figures().public[place_of(PublicReason::PackageBandwidth)];
     let bytes = request.len() as u64 + weight(&answer);
     assert_eq!((used.calls, used.bytes), (1, bytes));
     assert_eq!(bench.meter.overflow_bytes(), bytes);

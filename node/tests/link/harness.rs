@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+use weir::forward::{AddressHealth, ConfiguredOrigins};
 use weir::link::{self, LinkHandle};
 use weir::routing::{BusinessFigures, RoutingTable, SharedRouting};
 use weir::settings::*;
@@ -27,7 +27,7 @@ pub struct Bench {
     pub meter: Arc<Meter>,
     /// What the meter held at first.
     pub granted: u64,
-    routing: SharedRouting,
+    pub routing: SharedRouting,
     data: tempfile::TempDir,
 }
 
@@ -38,6 +38,11 @@ pub struct Plan {
     pub overflow: Overflow,
     pub enabled: bool,
     pub balance: u64,
+    /// The business's domain, where it is not the origin's address.
+    pub domain: Option<String>,
+    /// What is set for the domain, without `domain`.
+    pub origin: Option<serde_json::Value>,
+    pub cors: Option<Cors>,
 }
 
 impl Default for Plan {
@@ -48,6 +53,9 @@ impl Default for Plan {
             overflow: Overflow::Redirect,
             enabled: true,
             balance: 1 << 40,
+            domain: None,
+            origin: None,
+            cors: None,
         }
     }
 }
@@ -69,7 +77,10 @@ pub fn settings(data_dir: &std::path::Path, limits: Limits) -> Settings {
         },
         admin: AdminSettings::default(),
         mesh: MeshSettings::default(),
+        package: PackageSettings::default(),
         history: HistorySettings::default(),
+        seal: Default::default(),
+        platform: Default::default(),
         tls: TlsSettings::default(),
         limits,
         log: LogSettings::default(),
@@ -77,7 +88,12 @@ pub fn settings(data_dir: &std::path::Path, limits: Limits) -> Settings {
 }
 
 fn catalog(origin: SocketAddr, plan: &Plan) -> Catalog {
-    let domain = format!("http://{origin}");
+    let own = format!("http://{origin}");
+    let domain = plan.domain.clone().unwrap_or(own);
+    let settings = plan.origin.clone().map(|mut settings| {
+        settings["domain"] = domain.clone().into();
+        serde_json::from_value(settings).unwrap()
+    });
     let business = Business {
         id: "wx0123456789abcdef".to_owned(),
         gateway: "shop".to_owned(),
@@ -88,6 +104,7 @@ fn catalog(origin: SocketAddr, plan: &Plan) -> Catalog {
         region: "shanghai".to_owned(),
         route_tag: "shop-tag".to_owned(),
         attached_domains: vec![AttachedDomain(domain.clone())],
+        origins: settings.into_iter().collect(),
         access: Access {
             enabled: plan.enabled,
             versions: EnvVersion::ALL.into_iter().collect(),
@@ -98,11 +115,14 @@ fn catalog(origin: SocketAddr, plan: &Plan) -> Catalog {
             gray: Gray {
                 percent: 100.0,
                 salt: String::new(),
+                ..Gray::default()
             },
             manual_domains: vec![],
+            min_sdk_version: MIN_SDK_VERSION.to_owned(),
         },
         timeout_ms: plan.timeout_ms,
         overflow: Some(plan.overflow),
+        cors: plan.cors.clone(),
     };
     let gateway = Gateway {
         id: "shop".to_owned(),
@@ -133,6 +153,18 @@ fn catalog(origin: SocketAddr, plan: &Plan) -> Catalog {
     catalog
 }
 
+fn take_in(routing: &SharedRouting, catalog: &Catalog, meter: &Arc<Meter>) {
+    let before = routing.load_full();
+    let table = Arc::new(RoutingTable::new(
+        AccessTable::compile(catalog, "weir.localhost"),
+        vec![meter.clone()],
+        ConfiguredOrigins::compile(catalog, &before.origins),
+        &before,
+    ));
+    routing.store(table.clone());
+    before.origins.retire_all_but(&table.origins);
+}
+
 pub fn node() -> NodeId {
     "n1".parse().unwrap()
 }
@@ -154,11 +186,8 @@ impl Bench {
             refill_bytes_per_second: 500,
             refill_requests_per_second_parts: 0,
         });
-        let routing: SharedRouting = Arc::new(ArcSwap::from_pointee(RoutingTable::new(
-            AccessTable::compile(&catalog(origin, &plan), "weir.localhost"),
-            vec![meter.clone()],
-            &RoutingTable::default(),
-        )));
+        let routing = SharedRouting::default();
+        take_in(&routing, &catalog(origin, &plan), &meter);
         let config = link::Config {
             settings: Arc::new(settings(data.path(), plan.limits)),
             node: node(),
@@ -171,6 +200,18 @@ impl Bench {
             routing,
             data,
         }
+    }
+
+    /// Another configuration, taken in as the RouterActor does it.
+    pub fn change(&self, origin: SocketAddr, plan: &Plan) {
+        take_in(&self.routing, &catalog(origin, plan), &self.meter);
+    }
+
+    /// How the addresses of the business's one origin with settings are.
+    pub fn health(&self) -> Vec<AddressHealth> {
+        let table = self.routing.load();
+        let origin = table.origins.iter().next().unwrap();
+        origin.addresses.iter().map(|a| a.health()).collect()
     }
 
     /// What became of the calls of the one business.

@@ -8,8 +8,8 @@ use serde_json::json;
 use weir_tests::{Admin, Business, Cluster};
 
 use crate::caller::Caller;
-use crate::figures::{Table, Times, ms};
 use crate::scale::{self, FEW, MANY};
+use weir_benches::figures::{Table, Times, ms};
 
 const APPID: &str = "wxffffffffffffffff";
 const LIMITS: &str = "[limits]\ndrain_timeout_ms = 1000\n";

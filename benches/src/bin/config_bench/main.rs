@@ -5,7 +5,6 @@
 use std::process::ExitCode;
 
 mod caller;
-mod figures;
 mod hot_path;
 mod propagation;
 mod scale;

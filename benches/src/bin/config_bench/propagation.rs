@@ -7,7 +7,7 @@ use serde_json::json;
 use weir_tests::{Business, Cluster};
 
 use crate::caller::Caller;
-use crate::figures::{Table, Times, ms};
+use weir_benches::figures::{Table, Times, ms};
 
 const APPID: &str = "wxffffffffffffffff";
 const LIMITS: &str = "[limits]\ndrain_timeout_ms = 1000\n";

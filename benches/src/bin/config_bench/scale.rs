@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use weir_benches::{appid, business, catalog};
 use weir_tests::{Business, Cluster};
 
-use crate::figures::{Table, mib, ms};
 use crate::propagation::{changes_take, lines};
+use weir_benches::figures::{Table, mib, ms};
 
 pub const FEW: usize = 10;
 pub const MANY: usize = 10_000;

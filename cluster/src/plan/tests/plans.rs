@@ -333,3 +333,107 @@ fn a_word_from_far_ahead_is_not_believed() {
     planner.hear(net.now, &id(1), row);
     assert_eq!(*planner, before);
 }
+
+#[test]
+fn a_node_mints_nothing_while_a_plan_that_may_be_in_force_leaves_it_out() {
+    let mut net = Net::settled(3);
+    let settled = Plan::clone(&net.nodes[2].planner().held.seen.clone().unwrap());
+    // Two have planned without the third, and it may be that one of them knows that plan to be complete. The
+    // next plan takes the third in again.
+    let id_of = |epoch| PlanId {
+        epoch,
+        ..settled.id.clone()
+    };
+    let replaced = |epoch, members| Replaced {
+        id: id_of(epoch),
+        members,
+    };
+    let epoch = settled.id.epoch;
+    let mut without = settled.members();
+    without.remove(&id(2));
+    let next = Plan {
+        id: id_of(epoch + 2),
+        settled: settled.id.clone(),
+        over: vec![
+            replaced(epoch, settled.members()),
+            replaced(epoch + 1, without),
+        ],
+        ..settled.clone()
+    };
+    let now = net.now;
+    let planner = net.nodes[2].planner.as_mut().unwrap();
+    planner.hear_plan(Plan::decode(&next.encode()).unwrap());
+    assert!(planner.tick(now).keep.is_some());
+    assert_eq!(planner.share(), 0);
+    planner.kept();
+    assert_eq!(planner.share(), 0);
+}
+
+#[test]
+fn a_node_with_nothing_on_its_disk_yet_is_not_planned_in() {
+    let mut net = Net::settled(3);
+    net.nodes.extend(Net::new(4, 1).nodes.pop());
+    net.nodes[3].disk_fails = true;
+    net.start(3);
+    net.run(TALK_TURNS);
+    net.assert_settled(&[0, 1, 2]);
+    net.nodes[3].disk_fails = false;
+    net.run_until(TALK_TURNS, "four mint", |net| net.is_settled(&[0, 1, 2, 3]));
+}
+
+#[test]
+fn new_nodes_are_fewer_at_a_time_than_those_who_can_do_without_them() {
+    let mut net = Net::settled(3);
+    net.nodes.extend(Net::new(9, 1).nodes.drain(3..));
+    (3..9).for_each(|n| net.start(n));
+    net.run(1);
+    // They are there, and acknowledge nothing.
+    (3..9).for_each(|n| net.nodes[n].disk_fails = true);
+    net.run_until(TALK_TURNS, "a plan of five", |net| {
+        live(net, 0).members.len() == 5 && !live(net, 0).complete
+    });
+    (3..9).for_each(|n| net.crash(n));
+    net.run_until(2 * FENCE_TURNS, "three mint", |net| {
+        net.is_settled(&[0, 1, 2])
+    });
+}
+
+#[test]
+fn nodes_that_no_plan_has_taken_in_yet_go_on_when_all_others_are_forgotten() {
+    let mut net = Net::new(3, 1);
+    net.start(0);
+    net.run(2);
+    net.nodes[1].disk_fails = true;
+    net.nodes[2].disk_fails = true;
+    net.start(1);
+    net.start(2);
+    net.run(4);
+    net.nodes[1].disk_fails = false;
+    net.nodes[2].disk_fails = false;
+    net.crash(0);
+    net.run(FENCE_TURNS);
+    assert_eq!(net.minted(), [0; 3]);
+    let missing = vec![id(0)];
+    assert_eq!(
+        live(&net, 1).obstacle,
+        Some(Obstacle::NoMajority { missing })
+    );
+    net.nodes[1]
+        .planner
+        .as_mut()
+        .unwrap()
+        .forget(&id(0))
+        .unwrap();
+    net.run_until(2 * FENCE_TURNS, "two mint", |net| net.is_settled(&[1, 2]));
+}
+
+#[test]
+fn the_first_plan_stands_until_a_newer_one_is_heard() {
+    // Two clusters that both began themselves: each mints all until they meet, then one plan is left.
+    let (mut one, mut other) = (Net::settled(1), Net::new(2, 3));
+    other.nodes[1].begins = true;
+    other.start(1);
+    other.run(4);
+    one.nodes.push(other.nodes.remove(1));
+    one.run_until_unchecked(TALK_TURNS, |net| net.is_settled(&[0, 1]));
+}

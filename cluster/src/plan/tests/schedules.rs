@@ -224,3 +224,40 @@ proptest! {
         all_ends_well(&schedule);
     }
 }
+
+// Found by schedules of this kind.
+
+#[test]
+fn a_member_of_a_rival_plan_that_lost_its_disk_can_be_forgotten() {
+    all_ends_well(&Schedule {
+        nodes: 3,
+        seed: 4_685_396_479_965_737_054,
+        weather: Weather {
+            loss: 4,
+            repeats: 0,
+            delay_turns: 1,
+        },
+        forever: false,
+        events: vec![
+            Event::Run(1),
+            Event::Leave(0),
+            Event::LoseDisk(1),
+            Event::Run(2),
+        ],
+    });
+}
+
+#[test]
+fn a_node_that_starts_again_before_it_kept_anything_blocks_no_plan() {
+    all_ends_well(&Schedule {
+        nodes: 6,
+        seed: 10_059_932_956_072_099_931,
+        weather: Weather {
+            loss: 26,
+            repeats: 4,
+            delay_turns: 3,
+        },
+        forever: true,
+        events: vec![Event::Run(1), Event::Restart(3), Event::LoseDisk(1)],
+    });
+}

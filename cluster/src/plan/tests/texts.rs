@@ -9,7 +9,11 @@ use crate::ledger::WHOLE;
 use crate::plan::*;
 
 fn plan_of(nodes: usize) -> Plan {
-    let node = |n: usize| -> NodeId { format!("region-{n:04}").parse().unwrap() };
+    plan_of_names(nodes, "region-")
+}
+
+fn plan_of_names(nodes: usize, prefix: &str) -> Plan {
+    let node = |n: usize| -> NodeId { format!("{prefix}{n:04}").parse().unwrap() };
     let memory = |n: usize| 1_790_000_000_000 + 86_400_000 * n as u64 % 10_000_000_000;
     let id = |epoch| PlanId {
         epoch,
@@ -78,8 +82,18 @@ fn rows_and_plans_of_a_thousand_members_fit_their_limits() {
 }
 
 #[test]
+fn a_plan_of_half_a_thousand_members_with_the_longest_names_fits() {
+    let prefix = "a".repeat(28);
+    let fits = |nodes: &usize| plan_of_names(*nodes, &prefix).encode().len() <= PLAN_MAX_BYTES;
+    let most = (1..=MEMBERS_MAX).rev().find(fits).unwrap();
+    eprintln!("{most} members with names of 32 letters");
+    assert!(most >= 500);
+}
+
+#[test]
 fn a_plan_that_cannot_be_is_refused() {
-    let spoilt: [(&str, fn(&mut Plan)); 7] = [
+    type Spoil = fn(&mut Plan);
+    let spoilt: [(&str, Spoil); 7] = [
         ("weights above the whole", |plan| {
             plan.seats
                 .values_mut()

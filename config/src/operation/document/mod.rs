@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::catalog::Catalog;
-use crate::object::{Business, Gateway, MiniProgram, Object, Region, Space};
+use crate::object::{AgreementText, Business, Gateway, MiniProgram, Object, Region, Space};
+use crate::operation::region;
 
-/// What is configured, without history and without tokens. Lists are in the order of the ids.
+/// What is configured, without history, tokens, and schedules (which are on their way, and would begin anew). Lists are in the order of the ids.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Document {
@@ -20,6 +21,9 @@ pub struct Document {
     pub regions: Vec<Region>,
     #[serde(default)]
     pub mini_programs: Vec<MiniProgram>,
+    /// The built-in text is not among them. Empty: the texts stay as they are.
+    #[serde(default)]
+    pub agreement_texts: Vec<AgreementText>,
     #[serde(default)]
     pub spaces: Vec<Space>,
     #[serde(default)]
@@ -31,23 +35,13 @@ pub struct Document {
 /// The configuration as a document. The same configuration always gives the same document.
 pub fn export(catalog: &Catalog) -> Document {
     Document {
-        regions: effective_regions(catalog).collect(),
+        regions: region::effective_regions(catalog).collect(),
         mini_programs: catalog.mini_programs().cloned().collect(),
+        agreement_texts: catalog.agreement_texts().cloned().collect(),
         spaces: catalog.spaces().cloned().collect(),
         gateways: catalog.gateways().cloned().collect(),
         businesses: catalog.businesses().cloned().collect(),
     }
-}
-
-/// The regions there are; the default ones have no record until somebody changes them.
-fn effective_regions(catalog: &Catalog) -> impl Iterator<Item = Region> {
-    let region = |id: &str| {
-        catalog.region(id).cloned().unwrap_or_else(|| Region {
-            id: id.to_owned(),
-            name: String::new(),
-        })
-    };
-    catalog.region_ids().into_iter().map(region)
 }
 
 // === impl Document ===
@@ -57,11 +51,17 @@ impl Document {
     fn objects(&self) -> impl Iterator<Item = (String, Object)> {
         let regions = placed("regions", &self.regions, Object::Region);
         let programs = placed("mini_programs", &self.mini_programs, Object::MiniProgram);
+        let texts = placed(
+            "agreement_texts",
+            &self.agreement_texts,
+            Object::AgreementText,
+        );
         let spaces = placed("spaces", &self.spaces, Object::Space);
         let gateways = placed("gateways", &self.gateways, Object::Gateway);
         let businesses = placed("businesses", &self.businesses, Object::Business);
         regions
             .chain(programs)
+            .chain(texts)
             .chain(spaces)
             .chain(gateways)
             .chain(businesses)

@@ -3,12 +3,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Document, effective_regions};
+use super::Document;
 use crate::catalog::Catalog;
 use crate::history::{FieldChange, diff};
 use crate::object::{Kind, Object, ObjectKey};
-use crate::operation::Change;
 use crate::operation::referential::Outcome;
+use crate::operation::{Change, effective_regions};
 use crate::refusal::Refusal;
 
 /// What has to be written so that the configuration is as the document says.
@@ -40,12 +40,18 @@ pub enum Action {
 }
 
 /// Plans how to make the configuration what the document says, checking the whole outcome first. `prune`
-/// deletes what the document lacks, tokens never; regions only where it lists any.
+/// deletes what the document lacks, tokens and schedules never; regions and agreement texts only where it lists
+/// any.
 ///
 /// # Errors
 /// A refusal with the place at fault in the document, as in `businesses[2].access.urls[0].domain`;
 /// `still_in_use` (409) with the name of an object that would lose what it refers to.
-pub fn plan(catalog: &Catalog, document: &Document, prune: bool) -> Result<Plan, Refusal> {
+pub fn plan(
+    catalog: &Catalog,
+    now_ms: u64,
+    document: &Document,
+    prune: bool,
+) -> Result<Plan, Refusal> {
     let mut places = BTreeMap::new();
     for (place, object) in document.objects() {
         if let Some((first, _)) = places.insert(object.key(), (place.clone(), object)) {
@@ -65,7 +71,12 @@ pub fn plan(catalog: &Catalog, document: &Document, prune: bool) -> Result<Plan,
     }
     if prune {
         let of_interest = |key: &&ObjectKey| {
-            !places.contains_key(key) && (key.kind != Kind::Region || !document.regions.is_empty())
+            let listed = match key.kind {
+                Kind::Region => !document.regions.is_empty(),
+                Kind::AgreementText => !document.agreement_texts.is_empty(),
+                _ => true,
+            };
+            listed && !places.contains_key(key)
         };
         // What refers to others goes first.
         for key in known.keys().filter(of_interest).rev() {
@@ -74,7 +85,7 @@ pub fn plan(catalog: &Catalog, document: &Document, prune: bool) -> Result<Plan,
         }
     }
     let after = change.applied_to(catalog);
-    let outcome = Outcome::new(catalog, &after);
+    let outcome = Outcome::new(catalog, &after, now_ms);
     for (place, object) in document.objects() {
         outcome
             .check(&object)
@@ -89,7 +100,11 @@ pub fn plan(catalog: &Catalog, document: &Document, prune: bool) -> Result<Plan,
 /// All that a document can say of the configuration.
 fn known(catalog: &Catalog) -> BTreeMap<ObjectKey, Object> {
     let objects = catalog.records().filter_map(|record| record.object.clone());
-    let objects = objects.filter(|object| !matches!(object, Object::Token(_)));
+    let told = |object: &Object| {
+        let kind = object.key().kind;
+        !kind.is_secret() && kind != Kind::Schedule
+    };
+    let objects = objects.filter(told);
     let regions = effective_regions(catalog).map(Object::Region);
     let all = objects.chain(regions);
     all.map(|object| (object.key(), object)).collect()

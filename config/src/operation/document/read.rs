@@ -8,7 +8,7 @@ use super::Document;
 use crate::operation::field;
 use crate::refusal::Refusal;
 
-const LISTS: &str = "regions, mini_programs, spaces, gateways, businesses";
+const LISTS: &str = "regions, mini_programs, agreement_texts, spaces, gateways, businesses";
 
 // === impl Document ===
 
@@ -27,6 +27,7 @@ impl Document {
             match name.as_str() {
                 "regions" => document.regions = items(name, value)?,
                 "mini_programs" => document.mini_programs = items(name, value)?,
+                "agreement_texts" => document.agreement_texts = items(name, value)?,
                 "spaces" => document.spaces = items(name, value)?,
                 "gateways" => document.gateways = items(name, value)?,
                 "businesses" => document.businesses = items(name, value)?,

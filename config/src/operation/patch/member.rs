@@ -59,6 +59,32 @@ impl<'p> Field<'p> {
             .ok_or_else(|| self.refuse("It must be true or false."))
     }
 
+    pub(super) fn whole_number(
+        &self,
+        range: std::ops::RangeInclusive<u32>,
+        unit: &str,
+    ) -> Result<u32, Refusal> {
+        let number = self.value.as_u64().and_then(|n| u32::try_from(n).ok());
+        number.filter(|n| range.contains(n)).ok_or_else(|| {
+            self.refuse(format!(
+                "It must be a whole number of {unit}, {} to {}.",
+                range.start(),
+                range.end()
+            ))
+        })
+    }
+
+    /// `None` for null.
+    pub(super) fn optional<T>(
+        &self,
+        read: impl FnOnce(&Self) -> Result<T, Refusal>,
+    ) -> Result<Option<T>, Refusal> {
+        if self.value.is_null() {
+            return Ok(None);
+        }
+        read(self).map(Some)
+    }
+
     /// A name for people; null takes it away.
     pub(super) fn name_or_none(&self) -> Result<String, Refusal> {
         if self.value.is_null() {

@@ -3,7 +3,7 @@ use serde_json::json;
 
 use super::{APPID, Admin};
 
-const ONE_KEY: &str = "/admin/v1/gateways/shop/one-key-access";
+const ONE_KEY: &str = "/admin/v1/gateways/shop/one-key-access?link_test=false";
 
 #[actix_web::test]
 async fn one_key_access_answers_the_business_and_all_that_is_needed_to_try_it() {
@@ -92,7 +92,7 @@ async fn what_the_checks_refuse_is_a_conflict_by_name() {
         .expect(201);
     let elsewhere = admin
         .post(
-            "/admin/v1/gateways/other/one-key-access",
+            "/admin/v1/gateways/other/one-key-access?link_test=false",
             json!({"appid": APPID}),
         )
         .await;
@@ -108,7 +108,7 @@ async fn a_mini_program_bound_elsewhere_is_refused() {
         .expect(201);
     let answer = admin
         .post(
-            "/admin/v1/gateways/second/one-key-access",
+            "/admin/v1/gateways/second/one-key-access?link_test=false",
             json!({"appid": APPID}),
         )
         .await;
@@ -124,7 +124,7 @@ async fn a_mini_program_bound_elsewhere_is_refused() {
 async fn a_dry_run_of_one_key_access_attaches_nothing() {
     let admin = Admin::with_a_gateway().await;
     let plan = admin
-        .post(&format!("{ONE_KEY}?dry_run=true"), json!({"appid": APPID}))
+        .post(&format!("{ONE_KEY}&dry_run=true"), json!({"appid": APPID}))
         .await
         .expect(200);
     let of = |i: usize| {

@@ -104,7 +104,12 @@ async fn what_became_of_a_businesss_calls_is_counted_by_reason_and_by_fault() {
     let admin = Admin::with_a_business().await;
     let access = AccessTable::compile(&admin.state.config.catalog().catalog, "weir.localhost");
     let meters = access.gateways.iter().map(|_| Meter::new()).collect();
-    let table = RoutingTable::new(access, meters, &RoutingTable::default());
+    let table = RoutingTable::new(
+        access,
+        meters,
+        crate::forward::ConfiguredOrigins::default(),
+        &RoutingTable::default(),
+    );
     let (_, counters) = table.all_counters().next().unwrap();
     counters.link().count(2, 500);
     counters.public(PublicReason::Gray).count(1, 70);

@@ -255,7 +255,7 @@ async fn everything_is_again_as_it_was_at_a_version() {
     let admin = Admin::with_a_gateway().await;
     let then = admin.get("/admin/v1/export").await.expect(200).body;
     let gateway = admin.get("/admin/v1/gateways/shop").await.body["version"].clone();
-    let path = "/admin/v1/gateways/shop/one-key-access";
+    let path = "/admin/v1/gateways/shop/one-key-access?link_test=false";
     admin.post(path, json!({"appid": APPID})).await.expect(201);
     admin
         .put("/admin/v1/spaces/late", json!({}))

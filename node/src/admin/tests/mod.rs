@@ -1,9 +1,11 @@
 //! The admin API as a caller meets it: requests in, answers out.
 
 mod acknowledgement;
+mod agreements;
 mod apply;
 mod attach;
 mod backup;
+mod by_hand;
 mod config;
 mod document;
 mod drill;
@@ -11,9 +13,11 @@ mod elastic;
 mod forget;
 mod health;
 mod history;
+mod origins;
 mod package;
 mod refusals;
 mod retries;
+mod schedules;
 mod served;
 mod tokens;
 mod writes;
@@ -176,7 +180,7 @@ impl Admin {
             .put("/admin/v1/spaces/acme", json!({"name": "Acme"}))
             .await
             .expect(201);
-        let accepted = json!({"version": "2026-01", "accepted_by": "li.lei"});
+        let accepted = json!({"version": "1", "accepted_by": "li.lei"});
         admin
             .put("/admin/v1/spaces/acme/agreement", accepted)
             .await
@@ -191,7 +195,7 @@ impl Admin {
     /// The same, with the mini program attached.
     pub async fn with_a_business() -> Self {
         let admin = Admin::with_a_gateway().await;
-        let path = "/admin/v1/gateways/shop/one-key-access";
+        let path = "/admin/v1/gateways/shop/one-key-access?link_test=false";
         admin.post(path, json!({"appid": APPID})).await.expect(201);
         admin
     }
@@ -205,6 +209,7 @@ impl Admin {
         self.state.routing.store(Arc::new(RoutingTable::new(
             access,
             meters,
+            Default::default(),
             &RoutingTable::default(),
         )));
         meter

@@ -41,7 +41,7 @@ async fn one_key_access_sent_again_is_answered_as_before() {
     let request = || {
         named(
             "attach",
-            "/admin/v1/gateways/shop/one-key-access",
+            "/admin/v1/gateways/shop/one-key-access?link_test=false",
             json!({"appid": APPID}),
         )
     };

@@ -9,6 +9,7 @@ use std::future::{Ready, ready};
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, dev::Payload, web};
+use sha2::{Digest, Sha256};
 use weir_config::operation::{Change, Context};
 use weir_config::{Catalog, Object, ObjectKey, Refusal};
 
@@ -195,6 +196,22 @@ impl<Q: WriteParameters> Write<Q> {
 
     pub fn state(&self) -> web::Data<AdminState> {
         self.state.clone()
+    }
+
+    /// Who asks: the name of the token.
+    pub fn author(&self) -> String {
+        self.author.0.clone()
+    }
+
+    /// Four bytes to name something new by: drawn by lot, but the same for a request that is sent again.
+    pub fn lot(&self) -> [u8; 4] {
+        match &self.request {
+            None => rand::random(),
+            Some(request) => {
+                let digest = Sha256::digest(format!("{}\n{request}", self.author.0));
+                [digest[0], digest[1], digest[2], digest[3]]
+            }
+        }
     }
 }
 

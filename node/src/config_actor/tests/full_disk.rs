@@ -5,6 +5,7 @@ async fn put_large(node: &Node, id: &'static str) -> Result<Applied<()>, Refusal
     let large = Object::Region(Region {
         id: id.to_owned(),
         name: "x".repeat(1 << 20),
+        ..Region::default()
     });
     let operation = move |_: &_, _: &_| Ok((Change::put(large), ()));
     node.handle.apply("root", operation).await

@@ -95,6 +95,7 @@ fn region(id: &str) -> Object {
     Object::Region(Region {
         id: id.to_owned(),
         name: String::new(),
+        ..Region::default()
     })
 }
 
@@ -116,6 +117,7 @@ async fn rename(node: &Node, id: &'static str, name: &'static str) -> Applied<()
     let named = Object::Region(Region {
         id: id.to_owned(),
         name: name.to_owned(),
+        ..Region::default()
     });
     let operation = move |_: &_, _: &_| Ok((Change::put(named), ()));
     node.handle.apply("root", operation).await.unwrap()

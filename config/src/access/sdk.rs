@@ -8,15 +8,20 @@ const DEVTOOLS_MIN: &str = "1.06.2310312";
 const TEXT_MAX: usize = 64;
 const PART_DIGITS_MAX: usize = 18;
 
+/// Whether a client's base library is older than a business's floor. One that is not said is not.
+pub(super) fn is_older(sdk: Option<&str>, floor: &str) -> bool {
+    sdk.is_some_and(|sdk| compare(sdk, floor) == Ordering::Less)
+}
+
 /// Whether a developer tool knows the link. A version that is not said is too old.
-pub(super) fn new_enough(sdk: Option<&str>, devtools: Option<&str>) -> bool {
+pub(super) fn devtools_new_enough(sdk: Option<&str>, devtools: Option<&str>) -> bool {
     let at_least =
         |version: Option<&str>, min| version.is_some_and(|v| compare(v, min) != Ordering::Less);
     at_least(sdk, SDK_MIN) && at_least(devtools, DEVTOOLS_MIN)
 }
 
 /// Whether a text is a version: numbers with dots between them.
-pub(super) fn is_version(text: &str) -> bool {
+pub(crate) fn is_version(text: &str) -> bool {
     let part = |part: &str| {
         (1..=PART_DIGITS_MAX).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit())
     };
