@@ -108,7 +108,7 @@ async fn each_check_refuses_with_its_own_code() {
         &attach(&admin, "first", APPID).await,
         "agreement_not_accepted",
     );
-    let agreement = json!({ "version": "2024-01", "accepted_by": "operator@shop.example" });
+    let agreement = json!({ "version": "1", "accepted_by": "operator@shop.example" });
     admin.put("/spaces/shop/agreement", agreement).await;
 
     // The platform does not know it, so nobody can have authorised it.

@@ -145,11 +145,11 @@ async fn what_cannot_be_done_to_a_package_is_refused_in_one_sentence() {
         ),
         (
             &format!("package shop add-pack Sale --bandwidth 1Mbps {until}"),
-            "(field `pack`)",
+            "field `pack`)",
         ),
         (
             &format!("package shop add-pack sale --qps 0 {until}"),
-            "(field `qps`)",
+            "field `qps`)",
         ),
         (
             "package shop add-pack sale --bandwidth 1Mbps --from 2001-01-01T00:00:00Z --for 2h",
