@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # The ports of everything: those of the documents, or all of them moved by one number.
 
+# shellcheck disable=SC2034  # used by the files that read this one
 PORTS_FILE=$STATE/port-offset
 
 REMEMBERED=$(cat "$PORTS_FILE" 2>/dev/null || true)
