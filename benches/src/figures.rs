@@ -12,6 +12,21 @@ pub struct Table {
     lines: Vec<[String; 3]>,
 }
 
+/// The tables to make: those that the program's arguments name, or all of them.
+///
+/// # Errors
+/// One sentence, where an argument names none.
+pub fn asked_tables(known: &[&'static str]) -> Result<Vec<&'static str>, String> {
+    let asked: Vec<String> = std::env::args().skip(1).collect();
+    let is_known = |name: &&String| known.contains(&name.as_str());
+    if let Some(unknown) = asked.iter().find(|name| !is_known(name)) {
+        let known = known.join(", ");
+        return Err(format!("there is no table `{unknown}`; there are {known}"));
+    }
+    let wanted = |name: &&str| asked.is_empty() || asked.iter().any(|asked| asked == name);
+    Ok(known.iter().copied().filter(wanted).collect())
+}
+
 // === impl Times ===
 
 impl Times {

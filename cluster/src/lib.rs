@@ -1,11 +1,13 @@
 //! How Weir nodes agree: membership by gossip, the mesh that carries it, replication of the
 //! configuration, and the package ledger.
 //!
-//! Pure cores (`replication`, `ledger`) take events and return effects; `mesh` and `membership` are the
+//! Pure cores (`replication`, `ledger`, `plan`) take events and return effects; `mesh` and `membership` are the
 //! sockets round them.
 #![forbid(unsafe_code)]
 
 pub mod codec;
+#[cfg(test)]
+mod explored;
 pub mod ledger;
 pub mod membership;
 pub mod mesh;

@@ -8,6 +8,7 @@ pub mod forward;
 pub mod link;
 pub mod origin;
 pub mod platform;
+mod private_file;
 pub mod published;
 pub mod quota;
 pub mod router_actor;

@@ -146,6 +146,12 @@ impl Admin {
             .await;
     }
 
+    /// Has a mini program read from its platform now; the caller looks at the status.
+    pub async fn refresh(&self, appid: &str) -> Answer {
+        let path = format!("/platform/mini-programs/{appid}/refresh");
+        self.call(Method::POST, &path, None).await
+    }
+
     /// Without the link test, so that origins and packages see the test's own calls only.
     pub async fn one_key_access(&self, gateway: &str, appid: &str) -> Business {
         self.attach(

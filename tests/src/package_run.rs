@@ -134,15 +134,8 @@ impl PackageRun {
     /// Lets calls under way end, and counts.
     pub async fn finish(&self, running: RunningLoad) -> Outcome {
         running.paces.iter().for_each(|pace| pace.set(0.0));
-        // Quiet: nothing has changed at the client for a while. The last call may take as long as it likes.
-        let mut before = running.load.tally();
-        wait_until("the last call has ended", async || {
-            tokio::time::sleep(Duration::from_millis(300)).await;
-            let now = running.load.tally();
-            let quiet =
-                now.link_bytes == before.link_bytes && now.public_calls == before.public_calls;
-            before = now;
-            quiet.then_some(())
+        wait_until("the last call has ended at both ends", async || {
+            (running.load.under_way() == 0 && self.origin.under_way() == 0).then_some(())
         })
         .await;
         let by_node = running.load.stop().await;

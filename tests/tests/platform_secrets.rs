@@ -4,29 +4,14 @@ use http::Method;
 use serde_json::Value;
 use weir_tests::open_platform::GATEWAY;
 use weir_tests::sentence::assert_clear;
-use weir_tests::{Call, Cluster, Node, OpenPlatform};
+use weir_tests::{Call, Node, OpenPlatform};
 
 const APPID: &str = "wx00000000000000d2";
-
-/// A cluster with the mini program authorised to its space.
-async fn authorised(platform: &OpenPlatform, nodes: usize) -> Cluster {
-    let cluster = platform.cluster(nodes).await;
-    platform.shop(&cluster, APPID);
-    let back = platform.let_in(&cluster, 0, nodes - 1, APPID).await;
-    assert_eq!(back.status, 200, "{}", back.text());
-    cluster.agree().await;
-    cluster
-}
-
-async fn refresh(cluster: &Cluster, node: usize) -> weir_tests::Answer {
-    let path = format!("/platform/mini-programs/{APPID}/refresh");
-    cluster.admin(node).call(Method::POST, &path, None).await
-}
 
 #[tokio::test]
 async fn no_log_file_export_history_or_error_shows_a_secret() {
     let platform = OpenPlatform::start().await;
-    let mut cluster = authorised(&platform, 2).await;
+    let mut cluster = platform.authorised(2, APPID).await;
     cluster.admin(0).one_key_access(GATEWAY, APPID).await;
     platform.refuse(
         "/wxa/getversioninfo",
@@ -34,7 +19,7 @@ async fn no_log_file_export_history_or_error_shows_a_secret() {
         "reach max api daily quota limit",
         1,
     );
-    let mut shown = refresh(&cluster, 0).await.text().to_owned();
+    let mut shown = cluster.admin(0).refresh(APPID).await.text().to_owned();
     for path in [
         "/export",
         "/history?limit=500",
@@ -133,7 +118,7 @@ async fn refused_start(settings: &str) -> String {
 #[tokio::test]
 async fn nodes_with_different_seal_keys_say_so() {
     let platform = OpenPlatform::start().await;
-    let mut cluster = authorised(&platform, 1).await;
+    let mut cluster = platform.authorised(1, APPID).await;
     cluster.nodes[0].stop().await;
     let file = cluster.nodes[0].settings_file();
     let settings = std::fs::read_to_string(&file).expect("its settings");
@@ -141,7 +126,7 @@ async fn nodes_with_different_seal_keys_say_so() {
     std::fs::write(&file, settings).expect("its settings");
     cluster.nodes[0].start();
     cluster.nodes[0].ready().await;
-    let refused = refresh(&cluster, 0).await;
+    let refused = cluster.admin(0).refresh(APPID).await;
     assert_eq!(
         refused.json()["code"],
         "seal_key_differs",

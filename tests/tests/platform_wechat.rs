@@ -13,25 +13,10 @@ const APPID: &str = "wx00000000000000d1";
 const COMPONENT_TOKEN: &str = "/cgi-bin/component/api_component_token";
 const AUTHORIZER_TOKEN: &str = "/cgi-bin/component/api_authorizer_token";
 
-/// A cluster with the mini program authorised to its space.
-async fn authorised(platform: &OpenPlatform, nodes: usize) -> Cluster {
-    let cluster = platform.cluster(nodes).await;
-    platform.shop(&cluster, APPID);
-    let back = platform.let_in(&cluster, 0, nodes - 1, APPID).await;
-    assert_eq!(back.status, 200, "{}", back.text());
-    cluster.agree().await;
-    cluster
-}
-
-async fn refresh(cluster: &Cluster, node: usize) -> weir_tests::Answer {
-    let path = format!("/platform/mini-programs/{APPID}/refresh");
-    cluster.admin(node).call(Method::POST, &path, None).await
-}
-
 #[tokio::test]
 async fn a_mini_program_is_authorised_on_its_page_and_attached_by_one_key_on_any_node() {
     let platform = OpenPlatform::start().await;
-    let cluster = authorised(&platform, 2).await;
+    let cluster = platform.authorised(2, APPID).await;
     let program = cluster
         .admin(0)
         .get(&format!("/platform/mini-programs/{APPID}"))
@@ -101,7 +86,7 @@ async fn a_mini_program_is_authorised_on_its_page_and_attached_by_one_key_on_any
 async fn tokens_are_renewed_before_they_expire_by_one_node_and_by_another_when_that_is_gone() {
     let platform = OpenPlatform::start().await;
     platform.tokens_expire_in(6);
-    let mut cluster = authorised(&platform, 2).await;
+    let mut cluster = platform.authorised(2, APPID).await;
     let renewed = "the third-party platform's token was renewed";
     let renewals =
         |cluster: &Cluster, node: usize| cluster.nodes[node].log().matches(renewed).count();
@@ -120,24 +105,24 @@ async fn tokens_are_renewed_before_they_expire_by_one_node_and_by_another_when_t
         (renewals(&cluster, 1) > others).then_some(())
     })
     .await;
-    let read = refresh(&cluster, 1).await;
+    let read = cluster.admin(1).refresh(APPID).await;
     assert_eq!(read.status, 200, "{}", read.text());
 }
 
 #[tokio::test]
 async fn a_token_that_is_refused_is_renewed_once_and_the_call_made_again() {
     let platform = OpenPlatform::start().await;
-    let cluster = authorised(&platform, 1).await;
+    let cluster = platform.authorised(1, APPID).await;
     platform.invalidate_tokens();
     let before = platform.count(COMPONENT_TOKEN);
-    let read = refresh(&cluster, 0).await;
+    let read = cluster.admin(0).refresh(APPID).await;
     assert_eq!(read.status, 200, "{}", read.text());
     assert!(platform.count(COMPONENT_TOKEN) > before && platform.count(AUTHORIZER_TOKEN) > 0);
 
     // A platform that refuses every token is not asked for ever.
     platform.refuse("/wxa/getversioninfo", 42001, "access_token expired", 1_000);
     let asked = platform.count("/wxa/getversioninfo");
-    let refused = refresh(&cluster, 0).await;
+    let refused = cluster.admin(0).refresh(APPID).await;
     assert_eq!(
         refused.json()["code"],
         "platform_token_refused",
@@ -153,7 +138,7 @@ async fn a_token_that_is_refused_is_renewed_once_and_the_call_made_again() {
 #[tokio::test]
 async fn a_domain_off_the_list_stops_being_eligible_with_a_warning_and_comes_back() {
     let platform = OpenPlatform::start().await;
-    let cluster = authorised(&platform, 1).await;
+    let cluster = platform.authorised(1, APPID).await;
     let business = cluster.admin(0).one_key_access(GATEWAY, APPID).await;
     cluster.in_effect(&business).await;
     assert_eq!(cluster.call(0, &business, "/x").send().await.status, 200);
@@ -203,7 +188,7 @@ async fn a_domain_off_the_list_stops_being_eligible_with_a_warning_and_comes_bac
 #[tokio::test]
 async fn an_authorisation_taken_back_stops_reading_and_not_the_business() {
     let platform = OpenPlatform::start().await;
-    let cluster = authorised(&platform, 1).await;
+    let cluster = platform.authorised(1, APPID).await;
     let business = cluster.admin(0).one_key_access(GATEWAY, APPID).await;
     cluster.in_effect(&business).await;
     platform.shut_out(APPID);
@@ -212,7 +197,7 @@ async fn an_authorisation_taken_back_stops_reading_and_not_the_business() {
     let pushed = platform.push(admin, "unauthorized", &fields).await;
     assert_eq!((pushed.status.as_u16(), pushed.text()), (200, "success"));
     wait_until("nothing is read any more", async || {
-        let refused = refresh(&cluster, 0).await;
+        let refused = cluster.admin(0).refresh(APPID).await;
         (refused.status == 409 && refused.json()["code"] == "not_authorized").then_some(())
     })
     .await;
@@ -238,7 +223,7 @@ async fn an_authorisation_without_its_browser_is_taken_by_the_event() {
     let pushed = platform.push(admin, "authorized", &fields).await;
     assert_eq!(pushed.status, 200, "answered before it is worked on");
     wait_until("the mini program is known", async || {
-        (refresh(&cluster, 0).await.status == 200).then_some(())
+        (cluster.admin(0).refresh(APPID).await.status == 200).then_some(())
     })
     .await;
     // To which space, nobody said yet.
@@ -291,7 +276,7 @@ async fn nobody_but_the_platform_and_its_browsers_gets_in_by_the_callbacks() {
 #[tokio::test]
 async fn a_user_is_told_by_a_login_code_which_is_asked_for_once() {
     let platform = OpenPlatform::start().await;
-    let cluster = authorised(&platform, 1).await;
+    let cluster = platform.authorised(1, APPID).await;
     let path = format!("/platform/mini-programs/{APPID}/session");
     let ask = async |code: &str| {
         let body = json!({ "code": code });
@@ -318,11 +303,12 @@ async fn a_user_is_told_by_a_login_code_which_is_asked_for_once() {
 #[tokio::test]
 async fn a_platform_that_is_slow_or_gone_holds_up_nothing_else() {
     let platform = OpenPlatform::start().await;
-    let cluster = authorised(&platform, 1).await;
+    let cluster = platform.authorised(1, APPID).await;
     let business = cluster.admin(0).one_key_access(GATEWAY, APPID).await;
     cluster.in_effect(&business).await;
     platform.slow_down("/wxa/getversioninfo", Duration::from_secs(60));
-    let reading = refresh(&cluster, 0);
+    let admin = cluster.admin(0);
+    let reading = admin.refresh(APPID);
     let (refused, call) = tokio::join!(reading, cluster.call(0, &business, "/x").send());
     assert_eq!(call.status, 200);
     assert_eq!(
@@ -330,7 +316,7 @@ async fn a_platform_that_is_slow_or_gone_holds_up_nothing_else() {
         (504, &json!("platform_timeout"))
     );
     drop(platform);
-    let gone = refresh(&cluster, 0).await;
+    let gone = cluster.admin(0).refresh(APPID).await;
     assert_eq!(
         (gone.status.as_u16(), &gone.json()["code"]),
         (502, &json!("platform_unreachable"))

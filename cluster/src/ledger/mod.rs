@@ -50,13 +50,9 @@ mod row;
 mod state;
 mod terms;
 
-// Until every node mints by plan: the source that one node alone mints from.
-mod bucket;
-
 #[cfg(test)]
 mod tests;
 
-pub use bucket::Bucket;
 pub use call_size::CallSize;
 pub use charge::Charge;
 pub use incarnation::Incarnation;

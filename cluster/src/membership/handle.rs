@@ -139,19 +139,13 @@ fn alone(config: &MembershipConfig) -> ClusterView {
     ClusterView {
         me: config.node.clone(),
         nodes: vec![NodeView {
-            id: config.node.clone(),
             region: config.region.clone(),
-            mesh_addr: config.mesh_addr,
             live: true,
-            leaving: false,
-            generation: 0,
-            config_root: None,
-            config_buckets: None,
-            newest: None,
             admin: config.admin,
             link_http: config.link_http,
             link_https: config.link_https,
             version: config.version.clone(),
+            ..NodeView::new(config.node.clone(), config.mesh_addr)
         }],
     }
 }

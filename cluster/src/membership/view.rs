@@ -39,6 +39,29 @@ pub struct NodeView {
     pub version: String,
 }
 
+// === impl NodeView ===
+
+impl NodeView {
+    /// A node of which nothing is known but where it is dialled: not live, no keys heard.
+    pub fn new(id: NodeId, mesh_addr: SocketAddr) -> Self {
+        NodeView {
+            id,
+            region: String::new(),
+            mesh_addr,
+            live: false,
+            leaving: false,
+            generation: 0,
+            config_root: None,
+            config_buckets: None,
+            newest: None,
+            admin: None,
+            link_http: None,
+            link_https: None,
+            version: String::new(),
+        }
+    }
+}
+
 // === impl ClusterView ===
 
 impl ClusterView {

@@ -220,19 +220,11 @@ mod tests {
 
     fn node(id: &str, root: Option<&str>, live: bool) -> NodeView {
         NodeView {
-            id: id.parse().unwrap(),
             region: "shanghai".to_owned(),
-            mesh_addr: "127.0.0.1:7001".parse().unwrap(),
             live,
-            leaving: false,
-            generation: 1,
             config_root: root.map(str::to_owned),
-            config_buckets: None,
-            newest: None,
-            admin: None,
-            link_http: None,
-            link_https: None,
             version: "0.1.0".to_owned(),
+            ..NodeView::new(id.parse().unwrap(), "127.0.0.1:7001".parse().unwrap())
         }
     }
 

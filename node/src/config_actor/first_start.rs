@@ -1,8 +1,6 @@
 //! The first admin token of a new cluster.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use base64::Engine;
@@ -14,6 +12,7 @@ use weir_config::operation::Change;
 use weir_config::{NodeId, Object};
 
 use super::{now_ms, open_replica};
+use crate::private_file;
 use crate::store::{Store, StoreError};
 
 /// The file of the first token, in the data directory, for the node's user only.
@@ -49,7 +48,7 @@ pub fn ensure_admin_token(
     let token = format!("weir_{}", URL_SAFE_NO_PAD.encode(secret));
     let file = data_dir.join(ADMIN_TOKEN_FILE);
     // The file first: a token without a record is made anew, a record without its token is lost.
-    write_private(&file, &token).map_err(|why| FirstStartError::TokenFile {
+    private_file::write(&file, &token).map_err(|why| FirstStartError::TokenFile {
         file: file.clone(),
         why,
     })?;
@@ -62,23 +61,4 @@ pub fn ensure_admin_token(
     let written = replica.write(now_ms, SYSTEM, None, change);
     store.persist(&written.records, &[], now_ms)?;
     Ok(Some(file))
-}
-
-/// Writes a file whole, readable by its owner alone from its first byte on.
-fn write_private(file: &Path, text: &str) -> io::Result<()> {
-    let unfinished = file.with_extension("new");
-    match fs::remove_file(&unfinished) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut options = OpenOptions::new();
-    let mut writing = options
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&unfinished)?;
-    writing.write_all(text.as_bytes())?;
-    writing.write_all(b"\n")?;
-    writing.sync_all()?;
-    fs::rename(&unfinished, file)
 }

@@ -53,19 +53,12 @@ mod tests {
 
     fn view(others: &[&str]) -> ClusterView {
         let node = |addr: &&str| NodeView {
-            id: format!("n{}", addr.len()).parse().unwrap(),
             region: "shanghai".to_owned(),
-            mesh_addr: addr.parse().unwrap(),
             live: true,
-            leaving: false,
-            generation: 1,
-            config_root: None,
-            config_buckets: None,
-            newest: None,
-            admin: None,
-            link_http: None,
-            link_https: None,
-            version: String::new(),
+            ..NodeView::new(
+                format!("n{}", addr.len()).parse().unwrap(),
+                addr.parse().unwrap(),
+            )
         };
         ClusterView {
             me: "me".parse().unwrap(),

@@ -77,19 +77,12 @@ mod tests {
 
     fn node(id: &str, region: &str, live: bool, leaving: bool) -> NodeView {
         NodeView {
-            id: id.parse().unwrap(),
             region: region.to_owned(),
-            mesh_addr: "127.0.0.1:7001".parse().unwrap(),
             live,
             leaving,
-            generation: 1,
-            config_root: None,
-            config_buckets: None,
-            newest: None,
-            admin: None,
             link_http: Some("10.0.0.1:8001".parse().unwrap()),
-            link_https: None,
             version: "0.1.0".to_owned(),
+            ..NodeView::new(id.parse().unwrap(), "127.0.0.1:7001".parse().unwrap())
         }
     }
 

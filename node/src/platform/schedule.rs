@@ -126,19 +126,9 @@ mod tests {
 
     fn node(id: &str, live: bool, leaving: bool) -> NodeView {
         NodeView {
-            id: id.parse().unwrap(),
-            region: String::new(),
-            mesh_addr: "127.0.0.1:1".parse().unwrap(),
             live,
             leaving,
-            generation: 0,
-            config_root: None,
-            config_buckets: None,
-            newest: None,
-            admin: None,
-            link_http: None,
-            link_https: None,
-            version: String::new(),
+            ..NodeView::new(id.parse().unwrap(), "127.0.0.1:1".parse().unwrap())
         }
     }
 

@@ -63,19 +63,8 @@ mod tests {
 
     fn view(me: &str, nodes: &[(&str, u16, bool)]) -> ClusterView {
         let node = |&(id, port, live): &(&str, u16, bool)| NodeView {
-            id: id.parse().unwrap(),
-            region: String::new(),
-            mesh_addr: ([127, 0, 0, 1], port).into(),
             live,
-            leaving: false,
-            generation: 1,
-            config_root: None,
-            config_buckets: None,
-            newest: None,
-            admin: None,
-            link_http: None,
-            link_https: None,
-            version: String::new(),
+            ..NodeView::new(id.parse().unwrap(), ([127, 0, 0, 1], port).into())
         };
         ClusterView {
             me: me.parse().unwrap(),

@@ -78,19 +78,14 @@ mod tests {
     /// A node with a configuration; `-` before its name: dead.
     fn seen(name: &str, root: &str) -> NodeView {
         NodeView {
-            id: id(name.trim_start_matches('-')),
             region: "shanghai".to_owned(),
-            mesh_addr: "127.0.0.1:1".parse().unwrap(),
             live: !name.starts_with('-'),
-            leaving: false,
-            generation: 1,
             config_root: Some(root.to_owned()),
-            config_buckets: None,
-            newest: None,
-            admin: None,
-            link_http: None,
-            link_https: None,
             version: "0".to_owned(),
+            ..NodeView::new(
+                id(name.trim_start_matches('-')),
+                "127.0.0.1:1".parse().unwrap(),
+            )
         }
     }
 

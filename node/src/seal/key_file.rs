@@ -1,11 +1,12 @@
 //! The file that holds a seal key: its owner's alone.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use super::{SealError, Secret};
+use crate::private_file;
 
 /// The file of the node's own key, in its data directory.
 pub(super) const NODE_KEY_FILE: &str = "seal-key";
@@ -44,31 +45,12 @@ pub(super) fn load_or_make(data_dir: &Path) -> Result<Secret, SealError> {
     let file = data_dir.join(NODE_KEY_FILE);
     if !file.exists() {
         let key: [u8; 32] = rand::random();
-        write(&file, &hex::encode(key)).map_err(|error| SealError::Unwritable {
+        private_file::write(&file, &hex::encode(key)).map_err(|error| SealError::Unwritable {
             file: file.clone(),
             why: error.to_string(),
         })?;
     }
     read(&file)
-}
-
-/// Written aside, for its owner alone from the first byte on, and renamed: a crash leaves no half key.
-fn write(file: &PathBuf, text: &str) -> io::Result<()> {
-    let aside = file.with_extension("new");
-    match fs::remove_file(&aside) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut options = OpenOptions::new();
-    let mut writing = options
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&aside)?;
-    writing.write_all(text.as_bytes())?;
-    writing.write_all(b"\n")?;
-    writing.sync_all()?;
-    fs::rename(&aside, file)
 }
 
 #[cfg(test)]

@@ -130,19 +130,11 @@ async fn only_reading_is_possible_and_browsers_are_told_so() {
 
 fn node(id: &str, region: &str, port: u16) -> NodeView {
     NodeView {
-        id: id.parse().unwrap(),
         region: region.to_owned(),
-        mesh_addr: "127.0.0.1:7001".parse().unwrap(),
         live: true,
-        leaving: false,
-        generation: 1,
-        config_root: None,
-        config_buckets: None,
-        newest: None,
-        admin: None,
         link_http: Some(([127, 0, 0, 1], port).into()),
-        link_https: None,
         version: "0.1.0".to_owned(),
+        ..NodeView::new(id.parse().unwrap(), "127.0.0.1:7001".parse().unwrap())
     }
 }
 

@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::{Body, Pace, Tally};
+use super::{Body, Pace, Tally, UnderWay};
 
 /// A call that has no whole answer by then has failed.
 const CALL_DEADLINE: Duration = Duration::from_secs(30);
@@ -24,6 +24,7 @@ pub(super) struct Connection {
     pub body: Body,
     pub began: Instant,
     pub tally: Arc<Mutex<Tally>>,
+    pub under_way: UnderWay,
 }
 
 /// The head of an answer, and what of the body came with it.
@@ -44,6 +45,8 @@ impl Connection {
         }
         loop {
             tokio::time::sleep_until(due.into()).await;
+            // Before the pace is asked: who finds no call under way, and a pace of none, will find no more.
+            let call = self.under_way.begin();
             let gap = match pace.gap(connections) {
                 Ok(gap) => gap,
                 Err(rest) => {
@@ -53,6 +56,7 @@ impl Connection {
             };
             due = (due + gap).max(Instant::now() - gap);
             let done = tokio::time::timeout(CALL_DEADLINE, self.call(&mut stream)).await;
+            drop(call);
             if !matches!(done, Ok(Ok(()))) {
                 stream = None;
                 self.failed(&format!("{done:?}"));

@@ -8,6 +8,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
+use super::UnderWay;
+
 const HEAD_MAX_BYTES: usize = 64 * 1024;
 const PIECE_BYTES: usize = 16 * 1024;
 
@@ -28,6 +30,7 @@ pub struct OriginCount {
 pub struct CountingOrigin {
     pub addr: SocketAddr,
     count: Arc<Mutex<OriginCount>>,
+    under_way: UnderWay,
     accepting: JoinHandle<()>,
 }
 
@@ -38,19 +41,21 @@ impl CountingOrigin {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let addr = listener.local_addr().expect("it is bound");
         let count = Arc::<Mutex<OriginCount>>::default();
-        let counting = count.clone();
+        let under_way = UnderWay::default();
+        let (counting, beginning) = (count.clone(), under_way.clone());
         let accepting = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let count = counting.clone();
+                let (count, under_way) = (counting.clone(), beginning.clone());
                 tokio::spawn(async move {
                     // However a connection ends, what passed is counted.
-                    let _ = serve(stream, &count).await;
+                    let _ = serve(stream, &count, &under_way).await;
                 });
             }
         });
         CountingOrigin {
             addr,
             count,
+            under_way,
             accepting,
         }
     }
@@ -62,6 +67,11 @@ impl CountingOrigin {
     pub fn count(&self) -> OriginCount {
         *self.count.lock().expect("nobody panics with it")
     }
+
+    /// Calls whose head has come and which are not counted yet.
+    pub fn under_way(&self) -> usize {
+        self.under_way.count()
+    }
 }
 
 impl Drop for CountingOrigin {
@@ -70,7 +80,11 @@ impl Drop for CountingOrigin {
     }
 }
 
-async fn serve(mut stream: TcpStream, count: &Mutex<OriginCount>) -> anyhow::Result<()> {
+async fn serve(
+    mut stream: TcpStream,
+    count: &Mutex<OriginCount>,
+    under_way: &UnderWay,
+) -> anyhow::Result<()> {
     stream.set_nodelay(true)?;
     let add = |bytes: usize, body: usize, public: bool| {
         let mut count = count.lock().expect("nobody panics with it");
@@ -95,6 +109,7 @@ async fn serve(mut stream: TcpStream, count: &Mutex<OriginCount>) -> anyhow::Res
                 return Ok(());
             }
         };
+        let call = under_way.begin();
         let head = String::from_utf8(buffer[..end].to_vec())?.to_ascii_lowercase();
         let public = head.contains("\r\nx-wx-link: public\r\n");
         buffer.drain(..end);
@@ -128,6 +143,7 @@ async fn serve(mut stream: TcpStream, count: &Mutex<OriginCount>) -> anyhow::Res
         } else {
             count.calls += 1;
         }
+        drop(call);
     }
 }
 

@@ -5,6 +5,7 @@ mod connection;
 mod counting_origin;
 mod pace;
 mod series;
+mod under_way;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -18,6 +19,7 @@ use connection::Connection;
 pub use counting_origin::{CountingOrigin, OriginCount};
 pub use pace::Pace;
 pub use series::{SLOT, Series};
+use under_way::UnderWay;
 
 /// One kind of call, made over and over to one node.
 #[derive(Clone, Debug)]
@@ -60,6 +62,7 @@ pub struct Tally {
 pub struct Load {
     began: Instant,
     tallies: Vec<Arc<Mutex<Tally>>>,
+    under_way: UnderWay,
     connections: JoinSet<()>,
 }
 
@@ -71,6 +74,7 @@ impl Load {
         let began = Instant::now();
         let mut connections = JoinSet::new();
         let mut tallies = Vec::new();
+        let under_way = UnderWay::default();
         for stream in streams {
             let tally = Arc::new(Mutex::new(Tally::default()));
             tallies.push(tally.clone());
@@ -81,6 +85,7 @@ impl Load {
                     body: stream.body,
                     began,
                     tally: tally.clone(),
+                    under_way: under_way.clone(),
                 };
                 connections.spawn(connection.run(stream.pace.clone(), place, stream.connections));
             }
@@ -88,8 +93,14 @@ impl Load {
         Load {
             began,
             tallies,
+            under_way,
             connections,
         }
+    }
+
+    /// Calls that have no whole answer yet. None will come where every pace is none.
+    pub fn under_way(&self) -> usize {
+        self.under_way.count()
     }
 
     /// How long it has been running.

@@ -51,6 +51,16 @@ impl OpenPlatform {
         program
     }
 
+    /// A cluster of `nodes` nodes with the mini program authorised to its space, by the first and back on the last.
+    pub async fn authorised(&self, nodes: usize, appid: &str) -> Cluster {
+        let cluster = self.cluster(nodes).await;
+        self.shop(&cluster, appid);
+        let back = self.let_in(&cluster, 0, nodes - 1, appid).await;
+        assert_eq!(back.status, 200, "{}", back.text());
+        cluster.agree().await;
+        cluster
+    }
+
     /// The owner opens the page that node `node` gives out, lets us in, and the browser comes back to node `back`.
     pub async fn let_in(&self, cluster: &Cluster, node: usize, back: usize, appid: &str) -> Answer {
         let path = format!("/spaces/{SPACE}/authorization-url");

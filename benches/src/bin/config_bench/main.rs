@@ -4,6 +4,8 @@
 
 use std::process::ExitCode;
 
+use weir_benches::figures::asked_tables;
+
 mod caller;
 mod hot_path;
 mod propagation;
@@ -14,23 +16,19 @@ const TABLES: [&str; 3] = ["propagation", "scale", "hot-path"];
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let asked: Vec<String> = std::env::args().skip(1).collect();
-    if let Some(unknown) = asked.iter().find(|name| !TABLES.contains(&name.as_str())) {
-        eprintln!(
-            "there is no table `{unknown}`; there are {}",
-            TABLES.join(", ")
-        );
-        return ExitCode::from(2);
-    }
-    let wanted = |name: &str| asked.is_empty() || asked.iter().any(|asked| asked == name);
-    if wanted("propagation") {
-        propagation::measure().await;
-    }
-    if wanted("scale") {
-        scale::measure().await;
-    }
-    if wanted("hot-path") {
-        hot_path::measure().await;
+    let tables = match asked_tables(&TABLES) {
+        Ok(tables) => tables,
+        Err(wrong) => {
+            eprintln!("{wrong}");
+            return ExitCode::from(2);
+        }
+    };
+    for table in tables {
+        match table {
+            "propagation" => propagation::measure().await,
+            "scale" => scale::measure().await,
+            _ => hot_path::measure().await,
+        }
     }
     ExitCode::SUCCESS
 }

@@ -5,6 +5,8 @@
 
 use std::process::ExitCode;
 
+use weir_benches::figures::asked_tables;
+
 mod gossip;
 mod limit;
 
@@ -13,20 +15,18 @@ const TABLES: [&str; 2] = ["limit", "gossip"];
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let asked: Vec<String> = std::env::args().skip(1).collect();
-    if let Some(unknown) = asked.iter().find(|name| !TABLES.contains(&name.as_str())) {
-        eprintln!(
-            "there is no table `{unknown}`; there are {}",
-            TABLES.join(", ")
-        );
-        return ExitCode::from(2);
-    }
-    let wanted = |name: &str| asked.is_empty() || asked.iter().any(|asked| asked == name);
-    if wanted("limit") {
-        limit::measure().await;
-    }
-    if wanted("gossip") {
-        gossip::measure().await;
+    let tables = match asked_tables(&TABLES) {
+        Ok(tables) => tables,
+        Err(wrong) => {
+            eprintln!("{wrong}");
+            return ExitCode::from(2);
+        }
+    };
+    for table in tables {
+        match table {
+            "limit" => limit::measure().await,
+            _ => gossip::measure().await,
+        }
     }
     ExitCode::SUCCESS
 }

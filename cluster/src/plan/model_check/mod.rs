@@ -39,13 +39,7 @@ fn is_violated(cluster: Cluster) -> bool {
     let begun = Instant::now();
     let anew = cluster.settles_anew;
     let checker = cluster.checker().threads(2).spawn_dfs().join();
-    eprintln!(
-        "{} states, {} of them different, {} steps deep, in {:.1?}",
-        checker.state_count(),
-        checker.unique_state_count(),
-        checker.max_depth(),
-        begun.elapsed()
-    );
+    crate::explored::report(&checker, begun);
     if let Some(path) = checker.discovery(cluster::NEVER_OVER) {
         eprintln!("{}", path.last_state().describe());
         eprintln!("{:?}", path.into_actions());

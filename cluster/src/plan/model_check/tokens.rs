@@ -283,13 +283,7 @@ impl Model for Exchange {
 fn check(exchange: Exchange) {
     let begun = Instant::now();
     let checker = exchange.checker().threads(2).spawn_bfs().join();
-    eprintln!(
-        "{} states, {} of them different, {} steps deep, in {:.1?}",
-        checker.state_count(),
-        checker.unique_state_count(),
-        checker.max_depth(),
-        begun.elapsed()
-    );
+    crate::explored::report(&checker, begun);
     checker.assert_properties();
 }
 

@@ -264,13 +264,7 @@ fn pairs() -> impl Iterator<Item = (usize, usize)> {
 fn check(cluster: Cluster) {
     let begun = Instant::now();
     let checker = cluster.checker().threads(2).spawn_bfs().join();
-    eprintln!(
-        "{} states, {} of them different, {} steps deep, in {:.1?}",
-        checker.state_count(),
-        checker.unique_state_count(),
-        checker.max_depth(),
-        begun.elapsed()
-    );
+    crate::explored::report(&checker, begun);
     checker.assert_properties();
 }
 

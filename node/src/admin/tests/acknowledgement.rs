@@ -8,20 +8,11 @@ use super::Admin;
 /// Another node that is known of, and does not answer.
 fn silent(id: &str, live: bool) -> NodeView {
     NodeView {
-        id: id.parse().unwrap(),
         region: "shenzhen".to_owned(),
-        // Nothing can listen there.
-        mesh_addr: "127.0.0.1:1".parse().unwrap(),
         live,
-        leaving: false,
-        generation: 1,
-        config_root: None,
-        config_buckets: None,
-        newest: None,
-        admin: None,
-        link_http: None,
-        link_https: None,
         version: "0".to_owned(),
+        // Nothing can listen there.
+        ..NodeView::new(id.parse().unwrap(), "127.0.0.1:1".parse().unwrap())
     }
 }
 

@@ -13,19 +13,10 @@ const JOINS: &str =
 
 pub fn peer(id: &str) -> NodeView {
     NodeView {
-        id: id.parse().unwrap(),
         region: "shenzhen".to_owned(),
-        mesh_addr: "127.0.0.1:7002".parse().unwrap(),
         live: true,
-        leaving: false,
-        generation: 1,
-        config_root: None,
-        config_buckets: None,
-        newest: None,
-        admin: None,
-        link_http: None,
-        link_https: None,
         version: "0.1.0".to_owned(),
+        ..NodeView::new(id.parse().unwrap(), "127.0.0.1:7002".parse().unwrap())
     }
 }
 

@@ -238,19 +238,11 @@ impl Node {
     fn sees(&self, others: &[(&Node, bool)]) {
         let root = self.handle.catalog().newest_root.clone();
         let view = |(node, live): &(&Node, bool)| NodeView {
-            id: node.id.clone(),
             region: "shanghai".to_owned(),
-            mesh_addr: node.mesh_addr,
             live: *live,
-            leaving: false,
-            generation: 1,
             config_root: Some(root.clone()),
-            config_buckets: None,
-            newest: None,
-            admin: None,
-            link_http: None,
-            link_https: None,
             version: "0".to_owned(),
+            ..NodeView::new(node.id.clone(), node.mesh_addr)
         };
         let mut nodes: Vec<NodeView> = others.iter().chain([&(self, true)]).map(view).collect();
         nodes.sort_by(|a, b| a.id.cmp(&b.id));
