@@ -257,3 +257,28 @@ async fn without_the_token_nothing_is_told() {
         assert_eq!(bare(open).send().await.status, 200, "{open} needs no token");
     }
 }
+
+#[tokio::test]
+async fn a_link_test_waits_for_what_the_package_lets_through_a_second() {
+    let cluster = Cluster::start(1).await;
+    let other = weir_tests::load::CountingOrigin::start().await;
+    let port = cluster.origin.addr.port();
+    let by_name = format!("http://localhost:{port}");
+    let admin = cluster.admin(0);
+    admin
+        .register(APPID, &[&cluster.origin.url(), &by_name, &other.url()])
+        .await;
+    admin.open_space("shop", APPID).await;
+    // At most two calls are saved up, and there are three domains.
+    let package = json!({ "bandwidth_bps": 1_000_000, "qps": 2 });
+    admin
+        .put(
+            "/gateways/first",
+            json!({ "space": "shop", "package": package }),
+        )
+        .await;
+    let business = admin.one_key_access_tested("first", APPID).await;
+    let test = &business.document["link_test"];
+    assert_eq!(test["ok"], true, "{test}");
+    assert_eq!(test["calls"].as_array().map(Vec::len), Some(3), "{test}");
+}

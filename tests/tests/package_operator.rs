@@ -210,6 +210,13 @@ async fn what_cannot_be_done_to_a_package_is_refused_in_one_sentence() {
 async fn a_node_that_is_gone_is_missed_in_the_figures_and_can_be_forgotten() {
     let mut cluster = with_a_gateway(2).await;
     told_by(&cluster, 0, 2).await;
+    wait_until("each mints its half", async || {
+        let all = cluster.admin(0).get("/cluster?minting=true").await;
+        let nodes = all["nodes"].as_array()?;
+        let half = |node: &Value| node["minting"]["share"] == 0.5;
+        (nodes.len() == 2 && nodes.iter().all(half)).then_some(())
+    })
+    .await;
     let gone = cluster.nodes[1].id.clone();
     cluster.nodes[1].kill().await;
     let package = told_by(&cluster, 0, 1).await;

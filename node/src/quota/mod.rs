@@ -353,9 +353,12 @@ impl Handler<Forget> for QuotaActor {
     type Result = MessageResult<Forget>;
 
     fn handle(&mut self, Forget(node): Forget, ctx: &mut Context<Self>) -> Self::Result {
-        let forgotten: Result<(), ForgetError> = self.planning.forget(&node);
         let now = clock::now();
         self.mint(now);
+        // Whoever asks has just seen the node dead, perhaps between two ticks of this actor.
+        let membership = self.membership();
+        self.hear(membership.as_ref(), now);
+        let forgotten: Result<(), ForgetError> = self.planning.forget(&node);
         self.plan(now, ctx);
         MessageResult(forgotten)
     }
