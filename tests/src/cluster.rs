@@ -190,9 +190,16 @@ impl Cluster {
             .await;
         let business = admin.one_key_access(&gateway, appid).await;
         self.agree().await;
-        self.in_effect(&business).await;
-        self.may_carry(&gateway).await;
+        self.carries(&business).await;
         business
+    }
+
+    /// Waits until every running node would take a call of this business: it knows it, and has minted for it.
+    pub async fn carries(&self, business: &Business) {
+        self.in_effect(business).await;
+        let gateway = business.document["gateway"].as_str();
+        self.may_carry(gateway.expect("a business has a gateway"))
+            .await;
     }
 
     /// Waits until every running node has something of a gateway's package to spend: it is in the mint plan,

@@ -94,7 +94,7 @@ async fn a_newer_text_stops_no_business_and_is_needed_for_new_ones_on_every_node
     let began_ms = now_ms();
     accept(&admin, "1", "li.lei").await;
     let business = admin.one_key_access("shop", APPID).await;
-    cluster.in_effect(&business).await;
+    cluster.carries(&business).await;
 
     let text = json!({"title": "Terms", "text": "Be kind to origins."});
     admin.put("/agreements/2", text).await;

@@ -140,7 +140,7 @@ async fn a_domain_off_the_list_stops_being_eligible_with_a_warning_and_comes_bac
     let platform = OpenPlatform::start().await;
     let cluster = platform.authorised(1, APPID).await;
     let business = cluster.admin(0).one_key_access(GATEWAY, APPID).await;
-    cluster.in_effect(&business).await;
+    cluster.carries(&business).await;
     assert_eq!(cluster.call(0, &business, "/x").send().await.status, 200);
 
     let mut program = platform.shop(&cluster, APPID);
@@ -190,7 +190,7 @@ async fn an_authorisation_taken_back_stops_reading_and_not_the_business() {
     let platform = OpenPlatform::start().await;
     let cluster = platform.authorised(1, APPID).await;
     let business = cluster.admin(0).one_key_access(GATEWAY, APPID).await;
-    cluster.in_effect(&business).await;
+    cluster.carries(&business).await;
     platform.shut_out(APPID);
     let fields = format!("<AuthorizerAppid>{APPID}</AuthorizerAppid>");
     let admin = cluster.nodes[0].admin_addr;
@@ -305,7 +305,7 @@ async fn a_platform_that_is_slow_or_gone_holds_up_nothing_else() {
     let platform = OpenPlatform::start().await;
     let cluster = platform.authorised(1, APPID).await;
     let business = cluster.admin(0).one_key_access(GATEWAY, APPID).await;
-    cluster.in_effect(&business).await;
+    cluster.carries(&business).await;
     platform.slow_down("/wxa/getversioninfo", Duration::from_secs(60));
     let admin = cluster.admin(0);
     let reading = admin.refresh(APPID);

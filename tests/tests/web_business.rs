@@ -39,8 +39,7 @@ async fn attach(cluster: &Cluster, second: &Origin) -> Business {
     admin.post("/gateways/web/businesses", Some(business)).await;
     let business = admin.business("shop-web").await.expect("it was made");
     cluster.agree().await;
-    cluster.in_effect(&business).await;
-    cluster.may_carry("web").await;
+    cluster.carries(&business).await;
     business
 }
 
