@@ -21,6 +21,11 @@ impl Random {
         Random(seed)
     }
 
+    /// By a seed that does not change.
+    pub fn of(seed: u64) -> Self {
+        Random(seed)
+    }
+
     /// Another line of chance, for a task of its own.
     pub fn fork(&mut self) -> Self {
         Random(self.number())
