@@ -10,6 +10,8 @@ use tokio::net::TcpStream;
 
 use super::{Body, Pace, Tally, UnderWay};
 
+/// With status 503, the code of a node that drains (`CONTRACT.md` 1.4).
+const DRAINING: &str = "-601001";
 /// A call that has no whole answer by then has failed.
 const CALL_DEADLINE: Duration = Duration::from_secs(30);
 /// Pause after a connection that could not be made.
@@ -133,6 +135,11 @@ impl Connection {
                 tally.link_body_bytes += (upload + length) as u64;
             }
             (307 | 429, false) => tally.public_calls += 1,
+            // A node that is told to stop says so to whom it had promised to listen on.
+            (503, false) if head.header("x-wx-error-code") == Some(DRAINING) => {
+                tally.failed_calls += 1;
+                let _ = tally.failure.get_or_insert(head.text.clone());
+            }
             _ => {
                 let _ = tally.odd.get_or_insert(head.text.clone());
                 tally.failed_calls += 1;
