@@ -49,7 +49,13 @@ RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --quiet
 
 step "licences and advisories"
 if cargo deny --version >/dev/null 2>&1; then
-    cargo deny check
+    cargo deny check bans licenses sources
+    # The advisories are a repository of their own, out of reach where only the registry can be had.
+    if timeout 120 cargo deny fetch db >/dev/null 2>&1; then
+        cargo deny check advisories
+    else
+        echo "the database of advisories cannot be fetched here; not checked"
+    fi
 else
     echo "cargo-deny is not installed; skipped (cargo install --locked cargo-deny)"
 fi
