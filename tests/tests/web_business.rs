@@ -1,10 +1,14 @@
 //! A web page on the link: attached by hand, called by a browser, its servers in two places, one of which goes away.
 
+use std::time::Duration;
+
 use http::Method;
 use serde_json::json;
 use weir_tests::{Business, Call, Cluster, Origin, wait_until};
 
 const PAGE: &str = "https://shop.example";
+/// A killed process is gone.
+const GONE_BY: Duration = Duration::from_secs(10);
 const DOMAIN: &str = "http://api.shop.example";
 
 /// A web business whose one domain is served by two origins.
@@ -47,7 +51,7 @@ async fn attach(cluster: &Cluster, second: &Origin) -> Business {
 async fn a_page_calls_its_servers_over_the_link_and_one_of_them_may_go() {
     let cluster = Cluster::start(1).await;
     let other = tempfile::tempdir().expect("a temporary directory");
-    let second = Origin::start(other.path()).await;
+    let mut second = Origin::start(other.path()).await;
     let business = attach(&cluster, &second).await;
     let http = cluster.nodes[0].http;
 
@@ -82,8 +86,10 @@ async fn a_page_calls_its_servers_over_the_link_and_one_of_them_may_go() {
     ];
     assert!(counts[1] > counts[0], "{counts:?}");
 
-    // One goes: no call fails, and the operator sees which.
+    // One is gone: no call fails, and the operator sees which. (A call that it took while it died may have been
+    // worked on, and is not sent again.)
     second.process.signal(rustix::process::Signal::KILL);
+    second.process.ended_within(GONE_BY).await;
     let path = "/businesses/shop-web/origins";
     wait_until("the one that went gets no more calls", async || {
         let answer = call().send().await;
