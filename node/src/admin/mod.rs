@@ -14,7 +14,7 @@ mod cluster;
 mod document;
 mod drill;
 mod endpoint;
-mod fan_out;
+pub(crate) mod fan_out;
 mod forget;
 mod gateways;
 mod health;
@@ -52,6 +52,7 @@ use weir_cluster::mesh::MeshHandle;
 use weir_config::{NodeId, moment};
 
 use crate::config_actor::ConfigHandle;
+use crate::monitor::ClusterMonitor;
 use crate::platform::PlatformHandle;
 use crate::quota::QuotaHandle;
 use crate::routing::SharedRouting;
@@ -89,6 +90,8 @@ pub struct AdminState {
     pub readiness: Arc<Readiness>,
     /// The platforms; absent where nobody started their actor.
     pub platform: Option<PlatformHandle>,
+    /// What became of calls; absent where nobody started its actor.
+    pub monitor: Option<ClusterMonitor>,
     /// Restarts by actor.
     pub restarts: Vec<(&'static str, RestartCount)>,
     failed_attempts: Arc<auth::FailedAttempts>,
@@ -119,6 +122,7 @@ impl AdminState {
             started: Instant::now(),
             readiness: Arc::new(Readiness::default()),
             platform: None,
+            monitor: None,
             restarts: Vec::new(),
             failed_attempts: Arc::default(),
             copying: Arc::default(),
