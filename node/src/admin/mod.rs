@@ -9,6 +9,7 @@ mod auth;
 mod backup;
 mod body;
 mod businesses;
+mod calls;
 mod clients;
 mod cluster;
 mod document;
@@ -22,6 +23,7 @@ mod history;
 mod link_test;
 mod metrics;
 mod mini_programs;
+mod monitoring;
 mod one_key;
 mod openapi;
 mod origins;
@@ -38,6 +40,7 @@ mod routes;
 mod schedules;
 mod server;
 mod spaces;
+mod span;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -65,6 +68,7 @@ pub use server::server;
 
 /// Answers what other nodes ask for the admin API's sake.
 pub fn answer_others(state: &AdminState) {
+    calls::answer_others(state);
     clients::answer_others(state);
     cluster::answer_others(state);
     package::answer_others(state);

@@ -56,6 +56,14 @@ impl MonitorActor {
         let disk = disk.inspect_err(|error| {
             tracing::error!(%error, "records and figures are not kept on disk: it cannot be written");
         });
+        if disk
+            .as_ref()
+            .is_ok_and(|disk| disk.has_no_figures().unwrap_or(false))
+        {
+            let mut known = shared.kept.write();
+            known.recent.begins_with_nothing();
+            known.carried.begin_s = 0;
+        }
         let settings = &shared.settings;
         let log = settings.access_log.as_ref().map(|file| {
             let bytes = settings.access_log_mb.saturating_mul(1024 * 1024);

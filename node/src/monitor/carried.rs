@@ -36,6 +36,8 @@ pub struct CarriedQuery {
     pub gateway: String,
     pub from_s: u64,
     pub to_s: u64,
+    /// How far points are apart; each node answers with these, or with longer ones where that is all it has.
+    pub step_s: u64,
 }
 
 /// One gateway's, of one node or of several put together: by second, minute or hour.
@@ -254,6 +256,7 @@ mod tests {
                 gateway: "shop".to_owned(),
                 from_s: 0,
                 to_s: 1_000,
+                step_s: 1,
             };
             recent.read(&all)
         };

@@ -54,6 +54,11 @@ impl Recent {
         self.bytes
     }
 
+    /// There was nothing before, so that every second is known.
+    pub fn begins_with_nothing(&mut self) {
+        self.begin_s = 0;
+    }
+
     /// Adds what a core counted in a second. One that is too old to be kept is left out here.
     pub fn add(&mut self, at_s: u64, key: &Arc<SeriesKey>, figures: &Figures) {
         if at_s < self.begin_s {
