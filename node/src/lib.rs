@@ -6,6 +6,7 @@ pub mod cli;
 pub mod config_actor;
 pub mod forward;
 pub mod link;
+pub mod monitor;
 pub mod origin;
 pub mod platform;
 mod private_file;

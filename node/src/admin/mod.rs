@@ -9,12 +9,13 @@ mod auth;
 mod backup;
 mod body;
 mod businesses;
+mod calls;
 mod clients;
 mod cluster;
 mod document;
 mod drill;
 mod endpoint;
-mod fan_out;
+pub(crate) mod fan_out;
 mod forget;
 mod gateways;
 mod health;
@@ -22,6 +23,7 @@ mod history;
 mod link_test;
 mod metrics;
 mod mini_programs;
+mod monitoring;
 mod one_key;
 mod openapi;
 mod origins;
@@ -38,6 +40,7 @@ mod routes;
 mod schedules;
 mod server;
 mod spaces;
+mod span;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -52,6 +55,7 @@ use weir_cluster::mesh::MeshHandle;
 use weir_config::{NodeId, moment};
 
 use crate::config_actor::ConfigHandle;
+use crate::monitor::ClusterMonitor;
 use crate::platform::PlatformHandle;
 use crate::quota::QuotaHandle;
 use crate::routing::SharedRouting;
@@ -64,6 +68,7 @@ pub use server::server;
 
 /// Answers what other nodes ask for the admin API's sake.
 pub fn answer_others(state: &AdminState) {
+    calls::answer_others(state);
     clients::answer_others(state);
     cluster::answer_others(state);
     package::answer_others(state);
@@ -89,6 +94,8 @@ pub struct AdminState {
     pub readiness: Arc<Readiness>,
     /// The platforms; absent where nobody started their actor.
     pub platform: Option<PlatformHandle>,
+    /// What became of calls; absent where nobody started its actor.
+    pub monitor: Option<ClusterMonitor>,
     /// Restarts by actor.
     pub restarts: Vec<(&'static str, RestartCount)>,
     failed_attempts: Arc<auth::FailedAttempts>,
@@ -119,6 +126,7 @@ impl AdminState {
             started: Instant::now(),
             readiness: Arc::new(Readiness::default()),
             platform: None,
+            monitor: None,
             restarts: Vec::new(),
             failed_attempts: Arc::default(),
             copying: Arc::default(),

@@ -8,9 +8,9 @@ use utoipa::{Modify, OpenApi};
 
 use super::problem::ProblemDocument;
 use super::{
-    agreements, arrival, backup, businesses, clients, cluster, document, drill, forget, gateways,
-    health, history, link_test, metrics, mini_programs, one_key, origins, package, platform, qr,
-    regions, restore, schedules, spaces,
+    agreements, arrival, backup, businesses, calls, clients, cluster, document, drill, forget,
+    gateways, health, history, link_test, metrics, mini_programs, monitoring, one_key, origins,
+    package, platform, qr, regions, restore, schedules, spaces,
 };
 
 #[derive(OpenApi)]
@@ -75,6 +75,11 @@ use super::{
         schedules::pause_schedule,
         schedules::resume_schedule,
         schedules::delete_schedule,
+        calls::list_calls,
+        calls::get_call,
+        monitoring::get_business,
+        monitoring::get_gateway,
+        monitoring::get_security,
         cluster::get_cluster,
         arrival::get_arrival,
         forget::forget,

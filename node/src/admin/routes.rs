@@ -12,9 +12,9 @@ use futures_util::FutureExt;
 use super::endpoint::{Endpoint, endpoint};
 use super::problem::Problem;
 use super::{
-    AdminState, agreements, arrival, auth, backup, businesses, clients, cluster, document, drill,
-    forget, gateways, health, history, link_test, metrics, mini_programs, one_key, openapi,
-    origins, package, platform, qr, regions, restore, schedules, spaces, write,
+    AdminState, agreements, arrival, auth, backup, businesses, calls, clients, cluster, document,
+    drill, forget, gateways, health, history, link_test, metrics, mini_programs, monitoring,
+    one_key, openapi, origins, package, platform, qr, regions, restore, schedules, spaces, write,
 };
 
 /// Where the API itself begins; everything under it but the OpenAPI document needs a token.
@@ -98,6 +98,11 @@ pub fn endpoints() -> Vec<Endpoint> {
             .post(schedules::pause_schedule),
         endpoint("/businesses/{business}/schedules/{schedule}/resume")
             .post(schedules::resume_schedule),
+        endpoint("/calls").get(calls::list_calls),
+        endpoint("/calls/{call_id}").get(calls::get_call),
+        endpoint("/monitoring/businesses/{business}").get(monitoring::get_business),
+        endpoint("/monitoring/gateways/{gateway}").get(monitoring::get_gateway),
+        endpoint("/monitoring/security").get(monitoring::get_security),
         endpoint("/cluster").get(cluster::get_cluster),
         endpoint("/cluster/config/{version}").get(arrival::get_arrival),
         endpoint("/cluster/nodes/{node}/forget").post(forget::forget),

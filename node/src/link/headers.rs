@@ -171,6 +171,13 @@ pub fn add_forwarded(headers: &mut HeaderMap, peer: IpAddr, secure: bool, host: 
     headers.insert(names::FORWARDED_HOST, value(host.to_owned()));
 }
 
+/// The trace that a call is part of, where its client says so.
+pub fn trace_id(headers: &HeaderMap) -> Option<u128> {
+    let text = headers.get(&names::TRACEPARENT)?.to_str().ok()?;
+    let id = text.get(3..35).filter(|_| text.get(2..3) == Some("-"))?;
+    u128::from_str_radix(id, 16).ok().filter(|&id| id != 0)
+}
+
 /// A `traceparent` (W3C Trace Context level 1, section 3.2) is passed on, or begun with the call's own id.
 pub fn add_traceparent(headers: &mut HeaderMap, call_id: uuid::Uuid) {
     let legal = |value: &HeaderValue| {

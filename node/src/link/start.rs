@@ -18,6 +18,7 @@ use crate::link::clients;
 use crate::link::core::{self, Core};
 use crate::link::listen::listeners;
 use crate::link::places::{ByIp, Places};
+use crate::monitor::{self, MonitorHandle};
 use crate::routing::SharedRouting;
 use crate::settings::Settings;
 use crate::supervise::{Supervised, supervise};
@@ -29,6 +30,8 @@ pub struct Config {
     pub settings: Arc<Settings>,
     pub node: NodeId,
     pub routing: SharedRouting,
+    /// Absent: calls are neither counted nor recorded.
+    pub monitor: Option<MonitorHandle>,
 }
 
 /// Why the link did not start: one sentence that names the setting and says how to mend it.
@@ -110,6 +113,7 @@ pub fn start(config: Config) -> Result<LinkHandle, StartError> {
             handle.stop.clone(),
             handle.tasks.clone(),
         );
+        let station = config.monitor.as_ref().and_then(|it| it.station(cores));
         let (started, has_started) = mpsc::channel();
         arbiter.spawn(async move {
             // The pools first: a call must find them.
@@ -130,6 +134,10 @@ pub fn start(config: Config) -> Result<LinkHandle, StartError> {
                 stop,
                 tasks,
             });
+            if let Some(station) = station {
+                monitor::install(station);
+                tokio::task::spawn_local(monitor::hand_over());
+            }
             let listening = core
                 .listen(plain, None)
                 .and_then(|()| core.listen(secure, Some(tls)));

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! start: store ─▶ ports ─▶ meters, table ─▶ link ─▶ mesh, membership ─▶ config ─▶ admin API
-//! stop:  link (calls finish) ─▶ packages (given away) ─▶ membership (leaves) ─▶ admin API, mesh ─▶ store
+//! stop:  link (calls finish) ─▶ monitoring (written) ─▶ packages (given away) ─▶ membership (leaves) ─▶ admin API, mesh ─▶ store
 //! ```
 
 mod actors;
@@ -29,6 +29,7 @@ use crate::config_actor::{
     ConfigHandle, ConfigOptions, ConfigParts, Published, SharedStore, ensure_admin_token,
     open_replica, remembered_members,
 };
+use crate::monitor::{ClusterMonitor, MonitorHandle};
 use crate::platform::{PlatformHandle, PlatformParts};
 use crate::quota::{QuotaHandle, QuotaParts};
 use crate::seal::SealKey;
@@ -79,6 +80,8 @@ struct Node {
     mesh: MeshHandle,
     membership: MembershipHandle,
     quota: QuotaHandle,
+    monitor: MonitorHandle,
+    monitor_thread: Arbiter,
     /// Admin API and mesh port.
     servers: Vec<ServerHandle>,
     platform_thread: Arbiter,
@@ -135,10 +138,14 @@ impl Node {
         quota.terms.burst = Duration::from_millis(settings.package.burst_ms);
         quota.plan_terms.fence = Duration::from_millis(settings.package.fence_ms);
         let routing = Routing::start(quota, &settings.link.base_domain).await?;
+        let monitor_thread = actors::arbiter()?;
+        let monitor =
+            MonitorHandle::start(&monitor_thread.handle(), &settings, routing.table.clone());
         let link = link::start(link::Config {
             settings: settings.clone(),
             node: id.clone(),
             routing: routing.table.clone(),
+            monitor: Some(monitor.clone()),
         })?;
 
         let mesh = MeshHandle::start(MeshConfig {
@@ -206,12 +213,20 @@ impl Node {
             id.clone(),
         );
         state.started = began;
+        let cluster = membership.view();
+        let watching = ClusterMonitor::new(monitor.clone(), mesh.clone(), cluster);
+        watching.answer_others();
+        state.monitor = Some(watching);
         state.platform = Some(PlatformHandle::new(platform.clone(), front));
         state.restarts = vec![
             ("ConfigActor", actors::restarts(&config)),
             ("QuotaActor", {
                 let quota = routing.quota.clone();
                 Arc::new(move || quota.restarts())
+            }),
+            ("MonitorActor", {
+                let monitor = monitor.clone();
+                Arc::new(move || monitor.restarts())
             }),
             ("PlatformActor", actors::restarts(&platform)),
             ("RouterActor", actors::restarts(&routing.router)),
@@ -240,6 +255,8 @@ impl Node {
             mesh,
             membership,
             quota: routing.quota,
+            monitor,
+            monitor_thread,
             servers,
             platform_thread,
             config_thread,
@@ -262,6 +279,7 @@ impl Node {
         if closing.await.is_err() {
             tracing::warn!("connections of the link did not close in time and are cut");
         }
+        self.monitor.finish().await;
         // No call is under way: what is left goes to the others, with the word that this node leaves.
         self.quota.leave().await;
         self.membership.leave().await;
@@ -274,6 +292,7 @@ impl Node {
             tracing::warn!("the admin API or the mesh did not end in time and is cut");
         }
         self.mesh.stop();
+        self.monitor_thread.stop();
         self.platform_thread.stop();
         self.config_thread.stop();
         if self.config_thread.join().is_err() {

@@ -52,7 +52,10 @@ pub(super) fn validate(
     )?;
     super::platform::check(&settings.seal, &settings.platform)
         .map_err(|(key, why)| wrong(key, why))?;
-    for (key, value, least, most) in limits(settings) {
+    let bounds = limits(settings)
+        .into_iter()
+        .chain(super::monitor::bounds(settings));
+    for (key, value, least, most) in bounds {
         check(key, within(value, least, most))?;
     }
     check("log.level", log_level(&settings.log.level))?;
