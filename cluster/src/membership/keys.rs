@@ -1,12 +1,15 @@
 //! The keys a node publishes by gossip, and how those of others are read.
 //!
 //! Keys and values are ASCII and small: chitchat never delivers a value above 32 KB and panics on a key
-//! whose first character is not ASCII. What does not pass these checks is as if it were not there.
+//! whose first character is not ASCII. A frame with anything else is refused ([`is_key`], [`is_value`]); what
+//! does not pass the checks of its reader is as if it were not there.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
 use weir_config::Stamp;
 use weir_config::digest::{BUCKETS, Buckets};
+
+use super::rows;
 
 pub(super) const REGION: &str = "region";
 pub(super) const VERSION: &str = "version";
@@ -21,6 +24,22 @@ pub(super) const NEWEST: &str = "cfg.newest";
 const BUCKETS_A_KEY: usize = 16;
 const DIGEST_BYTES: usize = 8;
 const TEXT_MAX_BYTES: usize = 64;
+const KEY_MAX_BYTES: usize = 32;
+/// Of a key that is no row; those of today stay below 200.
+const VALUE_MAX_BYTES: usize = 1_024;
+
+/// Whether a key has the form of one: visible ASCII, short. Keys of other versions of the program have it too.
+pub(super) fn is_key(key: &str) -> bool {
+    (1..=KEY_MAX_BYTES).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic())
+}
+
+/// Whether a value may stand under a key: visible ASCII within the bounds of its kind.
+pub(super) fn is_value(key: &str, value: &str) -> bool {
+    match rows::is_row(key) {
+        true => rows::is_legal(key, value),
+        false => value.len() <= VALUE_MAX_BYTES && value.bytes().all(|b| b.is_ascii_graphic()),
+    }
+}
 
 fn group_key(group: usize) -> String {
     format!("cfg.{group:x}")

@@ -6,6 +6,7 @@
 //! validated and bounded. Source: `DESIGN.md` "Mesh".
 
 mod codec;
+pub mod frame;
 mod handle;
 mod keys;
 mod rows;
