@@ -1,7 +1,7 @@
 //! How Weir nodes agree: membership by gossip, the mesh that carries it, replication of the
 //! configuration, and the package ledger.
 //!
-//! Pure cores (`replication`, `ledger`, `plan`) take events and return effects; `mesh` and `membership` are the
+//! Pure cores (`replication`, `ledger`, `plan`, `trust`) take events and return effects; `mesh` and `membership` are the
 //! sockets round them.
 #![forbid(unsafe_code)]
 
@@ -13,3 +13,4 @@ pub mod membership;
 pub mod mesh;
 pub mod plan;
 pub mod replication;
+pub mod trust;

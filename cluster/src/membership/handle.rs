@@ -4,18 +4,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use chitchat::ChitchatId;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::timeout;
 use weir_config::digest::Buckets;
 use weir_config::{NodeId, Stamp};
 
+use super::frame::{REFUSALS, Refusal};
+use super::guard::Guard;
 use super::keys;
 use super::rows::{self, MAX_ROWS, RowChange, RowChanges};
 use super::runner::Runner;
-use super::transport::MeshTransport;
+use super::transport::{Gate, MeshTransport};
 use super::view::{ClusterView, NodeView};
 use crate::mesh::{MeshError, MeshHandle};
+use crate::trust::SharedTrust;
 
 /// Time for a leaving node's word to reach its peers, and for gossip to stop.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -36,6 +40,9 @@ pub struct MembershipConfig {
     pub admin: Option<SocketAddr>,
     pub link_http: Option<SocketAddr>,
     pub link_https: Option<SocketAddr>,
+    /// Signs what this node says, and tells whose word is believed. Without it every member's word is taken for
+    /// every other's: for a mesh that no one else can reach.
+    pub trust: Option<SharedTrust>,
 }
 
 /// Starts membership.
@@ -64,6 +71,7 @@ pub struct MembershipCounters {
 pub(super) struct Counts {
     invalid_frames: AtomicU64,
     respawns: AtomicU64,
+    refused: [AtomicU64; REFUSALS.len()],
 }
 
 /// The keys this node is to publish, in whichever incarnation.
@@ -108,11 +116,16 @@ impl Membership {
         let desired = Arc::new(Desired::default());
         desired.set(own_keys(&config));
         let rows = Arc::new(RowChanges::default());
+        let guard = config.trust.clone().map(|trust| {
+            let me = ChitchatId::new(config.node.as_str(), 0, config.mesh_addr);
+            Guard::new(me, config.cluster.clone(), trust)
+        });
         let transport = MeshTransport {
             mesh,
             inbound: Arc::new(tokio::sync::Mutex::new(inbound)),
             counts: counts.clone(),
             blame: Arc::default(),
+            gate: Arc::new(Gate::new(guard)),
         };
         let runner = Runner::new(
             config,
@@ -218,10 +231,20 @@ impl MembershipHandle {
         }
     }
 
+    /// How often frames of gossip, or parts of them, were refused, by the names of the reasons.
+    pub fn refused(&self) -> Vec<(&'static str, u64)> {
+        let count =
+            |refusal: Refusal| self.counts.refused[refusal as usize].load(Ordering::Relaxed);
+        REFUSALS
+            .into_iter()
+            .map(|refusal| (refusal.name(), count(refusal)))
+            .collect()
+    }
+
     pub fn counters(&self) -> MembershipCounters {
         MembershipCounters {
             invalid_frames: self.counts.invalid_frames.load(Ordering::Relaxed),
-            respawns: self.counts.respawns.load(Ordering::Relaxed),
+            respawns: self.counts.respawns(),
         }
     }
 }
@@ -231,6 +254,14 @@ impl MembershipHandle {
 impl Counts {
     pub fn invalid_frame(&self) {
         self.invalid_frames.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub fn refuse(&self, why: Refusal) {
+        self.refused[why as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub fn respawns(&self) -> u64 {
+        self.respawns.load(Ordering::Relaxed)
     }
 
     /// Counts a respawn; how many there were.
@@ -281,9 +312,10 @@ impl Desired {
         }
     }
 
-    /// All keys, for an incarnation that begins.
-    pub fn keys(&self) -> Vec<(String, String)> {
-        let keys = self.keys.lock();
+    /// All keys, for an incarnation that begins: no change of them is still to be told.
+    pub fn begin(&self) -> Vec<(String, String)> {
+        let mut keys = self.keys.lock();
+        keys.changed.clear();
         keys.values
             .iter()
             .map(|(key, value)| (key.clone(), value.clone()))

@@ -10,6 +10,7 @@ use weir_config::Stamp;
 use weir_config::digest::{BUCKETS, Buckets};
 
 use super::rows;
+use super::signed::SEAL_CHARS;
 
 pub(super) const REGION: &str = "region";
 pub(super) const VERSION: &str = "version";
@@ -19,6 +20,11 @@ pub(super) const LINK_HTTPS: &str = "link.https";
 pub(super) const LEAVING: &str = "leaving";
 pub(super) const ROOT: &str = "cfg.root";
 pub(super) const NEWEST: &str = "cfg.newest";
+/// The node's certificate, base64 of DER. Of its values the one with the lowest version, so that whoever reads
+/// them in their order can verify all that follow.
+pub(super) const CERT: &str = "cert";
+/// Says nothing: signed in intervals in which a node has nothing else to sign.
+pub(super) const BEAT: &str = "beat";
 
 /// Buckets per key: a change of one object gossips one such key, about 180 bytes.
 const BUCKETS_A_KEY: usize = 16;
@@ -27,18 +33,21 @@ const TEXT_MAX_BYTES: usize = 64;
 const KEY_MAX_BYTES: usize = 32;
 /// Of a key that is no row; those of today stay below 200.
 const VALUE_MAX_BYTES: usize = 1_024;
+const CERT_MAX_BYTES: usize = 4_096;
 
 /// Whether a key has the form of one: visible ASCII, short. Keys of other versions of the program have it too.
 pub(super) fn is_key(key: &str) -> bool {
     (1..=KEY_MAX_BYTES).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic())
 }
 
-/// Whether a value may stand under a key: visible ASCII within the bounds of its kind.
+/// Whether a value may stand under a key: visible ASCII, within the bounds of its kind beside its seal.
 pub(super) fn is_value(key: &str, value: &str) -> bool {
-    match rows::is_row(key) {
-        true => rows::is_legal(key, value),
-        false => value.len() <= VALUE_MAX_BYTES && value.bytes().all(|b| b.is_ascii_graphic()),
-    }
+    let max = match key {
+        CERT => CERT_MAX_BYTES,
+        _ if rows::is_row(key) => rows::max_bytes(key),
+        _ => VALUE_MAX_BYTES,
+    };
+    value.len() <= max + SEAL_CHARS && value.bytes().all(|b| b.is_ascii_graphic())
 }
 
 fn group_key(group: usize) -> String {

@@ -5,14 +5,19 @@
 //! a few small keys (region, addresses, the digests of its configuration); whatever is read from others is
 //! validated and bounded. Source: `DESIGN.md` "Mesh".
 
+#[cfg(test)]
+mod attacks;
 mod codec;
 pub mod frame;
+pub mod guard;
 mod handle;
 mod keys;
+mod publisher;
 mod rows;
 #[cfg(test)]
 mod rows_tests;
 mod runner;
+mod signed;
 #[cfg(test)]
 mod tests;
 mod transport;

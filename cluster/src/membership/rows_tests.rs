@@ -1,6 +1,7 @@
 use chitchat::{Chitchat, ChitchatId, DeletionStatus, VersionedValue};
 
 use super::rows::{self, RowChange};
+use super::signed::Seal;
 use super::tests::{chitchat, loopback, node, sees_live, until};
 use super::view::Viewer;
 use super::{PLAN_MAX_BYTES, ROW_MAX_BYTES};
@@ -45,7 +46,7 @@ fn told(changes: &[RowChange]) -> Vec<(&str, u64, &str, Option<&str>)> {
 #[test]
 fn only_rows_that_changed_are_told_and_the_view_is_not_made_anew_for_them() {
     let mut chitchat = chitchat("me", 5);
-    let mut viewer = Viewer::new("me".parse().unwrap(), 5);
+    let mut viewer = Viewer::new("me".parse().unwrap(), 5, Seal::Plain);
     reset(
         &mut chitchat,
         "a",
@@ -76,7 +77,7 @@ fn only_rows_that_changed_are_told_and_the_view_is_not_made_anew_for_them() {
 #[test]
 fn a_row_that_vanished_without_a_word_is_told_as_gone() {
     let mut chitchat = chitchat("me", 5);
-    let mut viewer = Viewer::new("me".parse().unwrap(), 5);
+    let mut viewer = Viewer::new("me".parse().unwrap(), 5, Seal::Plain);
     reset(
         &mut chitchat,
         "a",
@@ -102,7 +103,7 @@ fn a_row_that_vanished_without_a_word_is_told_as_gone() {
 #[test]
 fn the_rows_of_an_earlier_incarnation_are_gone_with_it() {
     let mut chitchat = chitchat("me", 5);
-    let mut viewer = Viewer::new("me".parse().unwrap(), 5);
+    let mut viewer = Viewer::new("me".parse().unwrap(), 5, Seal::Plain);
     reset(
         &mut chitchat,
         "a",
@@ -134,7 +135,7 @@ fn the_rows_of_an_earlier_incarnation_are_gone_with_it() {
 fn this_nodes_own_rows_are_not_told() {
     let mut chitchat = chitchat("me", 5);
     chitchat.self_node_state().set("q.1", "mine");
-    let mut viewer = Viewer::new("me".parse().unwrap(), 5);
+    let mut viewer = Viewer::new("me".parse().unwrap(), 5, Seal::Plain);
     assert!(viewer.look(&chitchat).rows.is_empty());
     chitchat.self_node_state().set("q.1", "mine again");
     let look = viewer.look(&chitchat);
@@ -203,7 +204,7 @@ async fn rows_travel_with_and_without_a_push_and_are_taken_away_again() {
     assert_eq!(came[0].value, None);
     assert!(
         a.desired
-            .keys()
+            .begin()
             .iter()
             .all(|(key, _)| key != "q.shop" && key != "elsewhere")
     );

@@ -16,7 +16,9 @@ use weir_config::NodeId;
 
 use super::handle::{Counts, Desired, MembershipConfig, Push};
 use super::keys;
+use super::publisher::Publisher;
 use super::rows::RowChanges;
+use super::signed::{self, Seal};
 use super::transport::MeshTransport;
 use super::view::{ClusterView, Viewer};
 
@@ -32,6 +34,8 @@ const DEAD_NODE_GRACE: Duration = Duration::from_secs(12 * 60);
 const DELETED_KEY_GRACE: Duration = Duration::from_secs(10 * 60);
 /// Live peers gossiped with at once on a change; from there it spreads by the interval.
 const MAX_PUSHED_PEERS: usize = 32;
+/// Every so many gossip intervals a node signs the oldest of its values again.
+const REFRESH_EVERY_INTERVALS: u64 = 10;
 const RESPAWN_BACKOFF_MIN: Duration = Duration::from_millis(100);
 const RESPAWN_BACKOFF_MAX: Duration = Duration::from_secs(5);
 /// An incarnation that lived so long did not die of its start.
@@ -47,6 +51,11 @@ pub(super) struct Runner {
     leave: mpsc::Receiver<oneshot::Sender<()>>,
     /// Of the incarnation now or last running.
     generation: u64,
+    /// Signs what this incarnation says, where nodes have certificates.
+    publisher: Option<Publisher>,
+    /// Gossip intervals of this incarnation, and the version up to which it had signed at the last of them.
+    ticks: u64,
+    signed_to: u64,
 }
 
 /// Why an incarnation ended.
@@ -78,6 +87,9 @@ impl Runner {
             rows,
             leave,
             generation: 0,
+            publisher: None,
+            ticks: 0,
+            signed_to: 0,
         }
     }
 
@@ -116,7 +128,7 @@ impl Runner {
         }
     }
 
-    async fn spawn(&self) -> anyhow::Result<ChitchatHandle> {
+    async fn spawn(&mut self) -> anyhow::Result<ChitchatHandle> {
         let MembershipConfig {
             cluster,
             node,
@@ -125,8 +137,19 @@ impl Runner {
             ..
         } = &self.config;
         let own = mesh_addr.to_string();
+        let id = ChitchatId::new(node.as_str(), self.generation, *mesh_addr);
+        self.transport.gate.begin(&id);
+        let trust = self.config.trust.clone();
+        let mut publisher = trust.map(|trust| Publisher::new(id.clone(), cluster.clone(), trust));
+        let payloads = self.desired.begin();
+        let first = match &mut publisher {
+            Some(publisher) => publisher.begin(payloads),
+            None => payloads,
+        };
+        self.publisher = publisher;
+        self.ticks = 0;
         let config = ChitchatConfig {
-            chitchat_id: ChitchatId::new(node.as_str(), self.generation, *mesh_addr),
+            chitchat_id: id,
             cluster_id: cluster.clone(),
             gossip_interval: *gossip_interval,
             listen_addr: *mesh_addr,
@@ -149,7 +172,7 @@ impl Runner {
             extra_liveness_predicate: None,
             protocol_version: ProtocolVersion::V1,
         };
-        spawn_chitchat(config, self.desired.keys(), &self.transport).await
+        spawn_chitchat(config, first, &self.transport).await
     }
 
     /// Serves one incarnation until it ends.
@@ -164,7 +187,11 @@ impl Runner {
                 (chitchat.live_nodes_watcher(), listener)
             })
             .await;
-        let mut viewer = Viewer::new(self.config.node.clone(), self.generation);
+        let seal = match self.publisher {
+            Some(_) => Seal::Sealed,
+            None => Seal::Plain,
+        };
+        let mut viewer = Viewer::new(self.config.node.clone(), self.generation, seal);
         let terminated = chitchat.termination_watcher();
         tokio::pin!(terminated);
         let mut tick = interval(self.config.gossip_interval);
@@ -183,7 +210,8 @@ impl Runner {
                 }
                 () = self.desired.changed.notified() => to_push = true,
                 () = self.desired.changed_quietly.notified() => {
-                    self.set_keys(&chitchat, |_, _| ()).await;
+                    let changes = self.desired.take_changes();
+                    self.set_keys(&chitchat, &changes, |_, _| ()).await;
                 }
                 () = sleep_until(push_from), if to_push => {
                     to_push = false;
@@ -198,7 +226,10 @@ impl Runner {
                 }
                 () = seen.notified() => to_look = true,
                 Ok(()) = live_nodes.changed() => to_look = true,
-                _ = tick.tick() => to_look = true,
+                _ = tick.tick() => {
+                    to_look = true;
+                    self.sign_of_life(&chitchat).await;
+                }
                 () = sleep_until(look_from), if to_look => {
                     to_look = false;
                     look_from = Instant::now() + look_spacing;
@@ -230,10 +261,11 @@ impl Runner {
 
     /// Sets this node's keys, and gossips at once with its live peers where anything is newer than what was
     /// `pushed` before, or with those it was asked to; the version that all were pushed.
-    async fn push(&self, chitchat: &ChitchatHandle, pushed: u64) -> u64 {
+    async fn push(&mut self, chitchat: &ChitchatHandle, pushed: u64) -> u64 {
         let Push { all, nodes } = self.desired.take_push();
+        let changes = self.desired.take_changes();
         let (version, peers) = self
-            .set_keys(chitchat, |chitchat, version| {
+            .set_keys(chitchat, &changes, |chitchat, version| {
                 match all && version != pushed {
                     true => some_live_peers(chitchat),
                     false => live_among(chitchat, &nodes),
@@ -247,21 +279,31 @@ impl Runner {
         if all { version } else { pushed }
     }
 
-    /// Sets what changed of this node's keys; the version they are at then, and what `then` says.
+    /// Sets keys of this node to what they are to say; the version they are at then, and what `then` says.
     async fn set_keys<T>(
-        &self,
+        &mut self,
         chitchat: &ChitchatHandle,
+        changes: &[(String, Option<String>)],
         then: impl Fn(&Chitchat, u64) -> T,
     ) -> (u64, T) {
-        let changes = self.desired.take_changes();
+        let publisher = &mut self.publisher;
         chitchat
             .with_chitchat(|chitchat| {
                 let own = chitchat.self_node_state();
-                for (key, value) in &changes {
-                    match value {
-                        Some(value) => own.set(key, value),
-                        None if own.contains_key(key) => own.delete(key),
-                        None => {}
+                for (key, payload) in changes {
+                    match (publisher.as_mut(), payload) {
+                        (None, Some(payload)) => own.set(key, payload),
+                        (None, None) if own.contains_key(key) => own.delete(key),
+                        (Some(publisher), Some(payload)) => {
+                            let value = publisher.sign(key, payload, own.max_version() + 1);
+                            own.set(key, value);
+                        }
+                        // Said by a signed value that says nothing: a deletion has no signature.
+                        (Some(publisher), None) if own.contains_key(key) => {
+                            let value = publisher.sign(key, "", own.max_version() + 1);
+                            own.set(key, value);
+                        }
+                        (_, None) => {}
                     }
                 }
                 let version = own.max_version();
@@ -270,7 +312,41 @@ impl Runner {
             .await
     }
 
-    async fn say_goodbye(&self, chitchat: ChitchatHandle) {
+    /// Signs something in every interval, so that others see that this node lives; now and then what was signed
+    /// longest ago, so that nothing a peer may have left out is missing for long.
+    async fn sign_of_life(&mut self, chitchat: &ChitchatHandle) {
+        let Some(publisher) = &self.publisher else {
+            return;
+        };
+        self.ticks += 1;
+        let renewal = publisher.renewal();
+        let mut changes: Vec<_> = renewal
+            .map(|(key, payload)| (key, Some(payload)))
+            .into_iter()
+            .collect();
+        let oldest = publisher.oldest();
+        if oldest.len() > 1 || self.ticks.is_multiple_of(REFRESH_EVERY_INTERVALS) {
+            let own = chitchat
+                .with_chitchat(|chitchat| {
+                    let own = chitchat.self_node_state();
+                    let said = |key: &String| {
+                        let payload = signed::payload(own.get(key)?).map(str::to_owned);
+                        Some((key.clone(), Some(payload.unwrap_or_default())))
+                    };
+                    oldest.iter().filter_map(said).collect::<Vec<_>>()
+                })
+                .await;
+            changes.extend(own);
+        } else if publisher.version() == self.signed_to {
+            changes.push((keys::BEAT.to_owned(), Some(String::new())));
+        }
+        if !changes.is_empty() {
+            self.set_keys(chitchat, &changes, |_, _| ()).await;
+        }
+        self.signed_to = self.publisher.as_ref().map_or(0, Publisher::version);
+    }
+
+    async fn say_goodbye(&mut self, chitchat: ChitchatHandle) {
         self.desired
             .set([(keys::LEAVING.to_owned(), "true".to_owned())]);
         self.push(&chitchat, 0).await;

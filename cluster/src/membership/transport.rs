@@ -3,18 +3,20 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, anyhow};
 use async_trait::async_trait;
 use bytes::Bytes;
-use chitchat::ChitchatEnvelope;
 use chitchat::transport::{RecvOutcome, SendOutcome, Socket, Transport};
+use chitchat::{ChitchatEnvelope, ChitchatId};
 use parking_lot::Mutex;
 use tokio::sync::{OwnedMutexGuard, mpsc};
 use tokio::time::Instant;
 
-use super::codec::{Codec, Decoded, plausible};
+use super::codec::{Codec, Decoded};
+use super::frame::{Frame, Refusal};
+use super::guard::{Guard, Moment};
 use super::handle::Counts;
 use crate::mesh::{Inbound, MeshHandle};
 
@@ -27,6 +29,14 @@ pub(super) struct MeshTransport {
     pub inbound: Arc<tokio::sync::Mutex<mpsc::Receiver<Inbound>>>,
     pub counts: Arc<Counts>,
     pub blame: Arc<Blame>,
+    pub gate: Arc<Gate>,
+}
+
+/// What frames pass on their way to chitchat.
+pub(super) struct Gate {
+    /// Where nodes have certificates.
+    guard: Option<Mutex<Guard>>,
+    began: Instant,
 }
 
 /// Whose frame chitchat was working on, so that a peer whose frames kill it can be kept away for a while.
@@ -49,11 +59,14 @@ struct MeshSocket {
     taken: Option<Taken>,
     counts: Arc<Counts>,
     blame: Arc<Blame>,
+    gate: Arc<Gate>,
 }
 
 struct Taken {
     from: SocketAddr,
-    frame: Bytes,
+    frame: Frame,
+    /// Bytes of the frame as it came.
+    length: usize,
     /// It is in the codec.
     begun: bool,
 }
@@ -72,22 +85,58 @@ impl Transport for MeshTransport {
             taken: None,
             counts: self.counts.clone(),
             blame: self.blame.clone(),
+            gate: self.gate.clone(),
         }))
+    }
+}
+
+// === impl Gate ===
+
+impl Gate {
+    pub fn new(guard: Option<Guard>) -> Self {
+        Gate {
+            guard: guard.map(Mutex::new),
+            began: Instant::now(),
+        }
+    }
+
+    /// This node begins anew, as this incarnation.
+    pub fn begin(&self, me: &ChitchatId) {
+        if let Some(guard) = &self.guard {
+            guard.lock().begin(me.clone());
+        }
+    }
+
+    /// What chitchat may see of a frame; counts what it may not.
+    fn admit(&self, bytes: &[u8], counts: &Counts) -> Result<Frame, Refusal> {
+        let frame = Frame::read(bytes)?;
+        let Some(guard) = &self.guard else {
+            return Ok(frame);
+        };
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH);
+        let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        let now = Moment {
+            at_ms: millis(self.began.elapsed()),
+            wall_ms: millis(wall.unwrap_or_default()),
+        };
+        let (frame, refused) = guard.lock().admit(frame, bytes.len(), now)?;
+        refused.0.into_iter().for_each(|part| counts.refuse(part));
+        Ok(frame)
     }
 }
 
 // === impl Blame ===
 
 impl Blame {
-    fn working_on(&self, from: SocketAddr) {
+    pub fn working_on(&self, from: SocketAddr) {
         self.0.lock().working_on = Some(from);
     }
 
-    fn done(&self) {
+    pub fn done(&self) {
         self.0.lock().working_on = None;
     }
 
-    fn is_barred(&self, from: SocketAddr) -> bool {
+    pub fn is_barred(&self, from: SocketAddr) -> bool {
         let blamed = self.0.lock();
         blamed
             .barred
@@ -136,15 +185,26 @@ impl Socket for MeshSocket {
                     .recv()
                     .await
                     .ok_or_else(|| anyhow!("the mesh has stopped"))?;
-                if !plausible(&frame) || self.blame.is_barred(from) {
-                    self.counts.invalid_frame();
-                    continue;
+                let admitted = match self.blame.is_barred(from) {
+                    true => Err(Refusal::Barred),
+                    false => self.gate.admit(&frame, &self.counts),
+                };
+                match admitted {
+                    Ok(admitted) => {
+                        self.taken = Some(Taken {
+                            from,
+                            frame: admitted,
+                            length: frame.len(),
+                            begun: false,
+                        });
+                    }
+                    Err(refusal) => {
+                        tracing::debug!(%from, %refusal, "a frame of gossip was refused");
+                        self.counts.invalid_frame();
+                        self.counts.refuse(refusal);
+                        continue;
+                    }
                 }
-                self.taken = Some(Taken {
-                    from,
-                    frame,
-                    begun: false,
-                });
             }
             let Some(taken) = &mut self.taken else {
                 continue;
@@ -166,7 +226,7 @@ impl Socket for MeshSocket {
                     return Ok(RecvOutcome {
                         from_addr: taken.from,
                         envelope,
-                        num_bytes_received: taken.frame.len(),
+                        num_bytes_received: taken.length,
                     });
                 }
             }

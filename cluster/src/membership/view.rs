@@ -7,6 +7,7 @@ use weir_config::{NodeId, Stamp};
 
 use super::keys;
 use super::rows::{KnownRows, RowChange};
+use super::signed::Seal;
 
 /// The cluster as this node sees it.
 #[derive(Clone, PartialEq, Debug)]
@@ -81,6 +82,7 @@ impl ClusterView {
 pub(super) struct Viewer {
     me: NodeId,
     generation: u64,
+    seal: Seal,
     read: BTreeMap<NodeId, Known>,
     /// Rows of other nodes that changed, not yet taken.
     rows: Vec<RowChange>,
@@ -107,10 +109,11 @@ pub(super) struct Look {
 // === impl Viewer ===
 
 impl Viewer {
-    pub fn new(me: NodeId, generation: u64) -> Self {
+    pub fn new(me: NodeId, generation: u64, seal: Seal) -> Self {
         Viewer {
             me,
             generation,
+            seal,
             read: BTreeMap::new(),
             rows: Vec::new(),
             changed: true,
@@ -169,7 +172,7 @@ impl Viewer {
             Some(known) => {
                 let read = known.rows.read(state);
                 if read.others {
-                    let view = read_view(node, id, state);
+                    let view = read_view(node, id, state, self.seal);
                     let known_live = std::mem::replace(&mut known.view, view).live;
                     known.view.live = known_live;
                     self.changed = true;
@@ -180,7 +183,7 @@ impl Viewer {
                 known
             }
             None => {
-                let mut rows = KnownRows::new(node.clone(), id);
+                let mut rows = KnownRows::new(node.clone(), id, self.seal);
                 let read = rows.read(state);
                 if !mine {
                     self.rows.extend(read.rows);
@@ -188,7 +191,7 @@ impl Viewer {
                 self.changed = true;
                 let known = Known {
                     id: id.clone(),
-                    view: read_view(node.clone(), id, state),
+                    view: read_view(node.clone(), id, state, self.seal),
                     rows,
                 };
                 self.read.entry(node).or_insert(known)
@@ -209,8 +212,9 @@ impl Viewer {
     }
 }
 
-fn read_view(node: NodeId, id: &ChitchatId, state: &NodeState) -> NodeView {
-    let text = |key: &str| keys::read_text(state.get(key));
+fn read_view(node: NodeId, id: &ChitchatId, state: &NodeState, seal: Seal) -> NodeView {
+    let said = |key: &str| state.get(key).and_then(|value| seal.payload(value));
+    let text = |key: &str| keys::read_text(said(key));
     let addr = |key: &str| text(key).and_then(|text| text.parse().ok());
     NodeView {
         id: node,
@@ -219,8 +223,8 @@ fn read_view(node: NodeId, id: &ChitchatId, state: &NodeState) -> NodeView {
         live: false,
         leaving: text(keys::LEAVING) == Some("true"),
         generation: id.generation_id,
-        config_root: keys::read_root(state.get(keys::ROOT)),
-        config_buckets: keys::read_buckets(|key| state.get(key)),
+        config_root: keys::read_root(said(keys::ROOT)),
+        config_buckets: keys::read_buckets(said),
         newest: text(keys::NEWEST).and_then(|text| text.parse().ok()),
         admin: addr(keys::ADMIN),
         link_http: addr(keys::LINK_HTTP),

@@ -159,6 +159,7 @@ impl Node {
                 admin: Some(ports.admin_address),
                 link_http: Some(link.http),
                 link_https: Some(link.https),
+                trust: None,
             },
             mesh.clone(),
         )?;

@@ -26,7 +26,7 @@ mod bytes;
 mod read;
 mod refusal;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod write;
 
 use chitchat::ChitchatId;
@@ -124,6 +124,11 @@ impl Frame {
     /// Says why the bytes are no frame that a node of ours would send.
     pub fn read(bytes: &[u8]) -> Result<Self, Refusal> {
         read::frame(bytes)
+    }
+
+    /// A frame that says what its sender has, as bytes that chitchat reads.
+    pub(super) fn write_syn(version: u8, cluster: &str, digest: &[DigestEntry]) -> Vec<u8> {
+        write::syn(version, cluster, digest)
     }
 
     /// The frame as bytes that chitchat reads.

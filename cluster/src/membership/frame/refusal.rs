@@ -95,6 +95,11 @@ pub const REFUSALS: [Refusal; 28] = [
 // === impl Refusal ===
 
 impl Refusal {
+    /// Whether it took the sender an effort: no honest node passes on what is refused so.
+    pub fn is_forgery(self) -> bool {
+        matches!(self, Refusal::Certificate | Refusal::Signature)
+    }
+
     /// The name under which it is counted.
     pub fn name(self) -> &'static str {
         match self {

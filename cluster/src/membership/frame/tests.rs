@@ -190,14 +190,6 @@ proptest! {
     }
 }
 
-/// A frame of this type around these bytes of a stream.
-pub(crate) fn around(kind: u8, unpacked: &[u8]) -> Vec<u8> {
-    let mut bytes = read::MAGIC.to_le_bytes().to_vec();
-    bytes.extend([1, kind]);
-    blocks::write(&mut bytes, unpacked);
-    bytes
-}
-
 #[test]
 fn a_block_that_unpacks_to_hundreds_of_megabytes_is_refused_before_it_does() {
     let packed = zstd::bulk::compress(&vec![0u8; 65_000], 19).unwrap();

@@ -4,15 +4,19 @@ use super::bytes::{put_address, put_text};
 use super::read::MAGIC;
 use super::{DigestEntry, Frame, Message, NodeDelta, blocks};
 
+pub(super) fn syn(version: u8, cluster: &str, digest: &[DigestEntry]) -> Vec<u8> {
+    let mut out = MAGIC.to_le_bytes().to_vec();
+    out.extend([version, 0]);
+    self::digest(&mut out, version, digest);
+    put_text(&mut out, cluster);
+    out
+}
+
 pub(super) fn frame(frame: &Frame) -> Vec<u8> {
     let mut out = MAGIC.to_le_bytes().to_vec();
     out.push(frame.version);
     match &frame.message {
-        Message::Syn { cluster, digest } => {
-            out.push(0);
-            self::digest(&mut out, frame.version, digest);
-            put_text(&mut out, cluster);
-        }
+        Message::Syn { cluster, digest } => return syn(frame.version, cluster, digest),
         Message::SynAck { digest, delta } => {
             out.push(1);
             self::digest(&mut out, frame.version, digest);
