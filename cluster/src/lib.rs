@@ -5,6 +5,10 @@
 //! sockets round them.
 #![forbid(unsafe_code)]
 
+// What unit tests and integration tests share names the crate as others do.
+#[cfg(test)]
+extern crate self as weir_cluster;
+
 pub mod codec;
 #[cfg(test)]
 mod explored;

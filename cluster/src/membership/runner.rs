@@ -248,6 +248,9 @@ impl Runner {
             .await;
         self.rows.add(look.rows);
         if let Some(view) = look.view {
+            let live = view.nodes.iter().filter(|node| node.live);
+            let places = live.map(|node| (node.id.clone(), node.mesh_addr));
+            self.transport.mesh.expect(places);
             self.view.send_if_modified(|known| {
                 let changed = **known != view;
                 if changed {

@@ -1,4 +1,7 @@
 use std::collections::HashSet;
+#[path = "../../tests/nodes/trusted.rs"]
+mod trusted;
+
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -97,6 +100,8 @@ pub(super) fn mesh(id: &str, listener: TcpListener) -> MeshHandle {
         node: id.parse().unwrap(),
         mesh_addr: listener.local_addr().unwrap(),
         version: String::new(),
+        dial_from: None,
+        trust: trusted::trust_of("test", &id.parse().unwrap()),
     });
     let mesh = mesh.unwrap();
     let config = ConfigPort::read_only(ConfigSnapshot::default().shared());

@@ -180,7 +180,7 @@ impl Socket for MeshSocket {
             if self.taken.is_none() {
                 // Asked for the next frame, chitchat has survived the one before.
                 self.blame.done();
-                let Inbound { from, frame } = self
+                let Inbound { from, frame, .. } = self
                     .inbound
                     .recv()
                     .await

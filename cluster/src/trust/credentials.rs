@@ -46,8 +46,13 @@ impl Credentials {
         let certificate = CertificateDer::from(certificate.to_vec());
         let signing = rustls::crypto::aws_lc_rs::sign::any_eddsa_type(&key.to_pkcs8());
         let signing = signing.map_err(|_| TrustError::Key)?;
+        // With its authority, which whoever joins knows by the fingerprint alone.
+        let mut chain = vec![certificate.clone()];
+        let authorities = trust.authorities().iter();
+        let issuer = authorities.filter(|authority| authority.id() == member.authority);
+        chain.extend(issuer.map(|authority| authority.der().clone()));
         Ok(Credentials {
-            tls: Arc::new(CertifiedKey::new(vec![certificate.clone()], signing)),
+            tls: Arc::new(CertifiedKey::new(chain, signing)),
             key,
             certificate,
             member,

@@ -74,22 +74,10 @@ impl Trust {
     /// # Errors
     /// Why it is not believed.
     pub fn verify_member(&self, certificate: &[u8], now_ms: u64) -> Result<Member, NotTrusted> {
-        let der = CertificateDer::from(certificate);
-        let end_entity = EndEntityCert::try_from(&der).map_err(|_| NotTrusted::Unreadable)?;
-        let authority = self.issuer(&end_entity, now_ms)?;
-        let named = Named::read(&end_entity).ok_or(NotTrusted::NoMember)?;
-        if named.cluster != self.cluster {
-            return Err(NotTrusted::OtherCluster(named.cluster));
+        let (cluster, member) = certified(&self.authorities, certificate, now_ms)?;
+        if cluster != self.cluster {
+            return Err(NotTrusted::OtherCluster(cluster));
         }
-        let key = member::public_key(&end_entity).ok_or(NotTrusted::NoMember)?;
-        let member = Member {
-            node: named.node,
-            enrolment: named.enrolment,
-            issuer: named.issuer,
-            key,
-            authority,
-            not_after_ms: member::not_after_ms(&der)?,
-        };
         self.still_trusts(&member, now_ms)?;
         Ok(member)
     }
@@ -121,38 +109,63 @@ impl Trust {
         }
         Ok(())
     }
+}
 
-    /// The authority that issued a certificate, valid at this time.
-    fn issuer(
-        &self,
-        certificate: &EndEntityCert<'_>,
-        now_ms: u64,
-    ) -> Result<AuthorityId, NotTrusted> {
-        let now = UnixTime::since_unix_epoch(Duration::from_millis(now_ms));
-        let mut why = NotTrusted::UnknownAuthority;
-        for authority in &self.authorities {
-            let Ok(anchor) = webpki::anchor_from_trusted_cert(authority.der()) else {
-                continue;
-            };
-            let anchors = [anchor];
-            let verified = certificate.verify_for_usage(
-                &[webpki::aws_lc_rs::ED25519],
-                &anchors,
-                &[],
-                now,
-                KeyUsage::client_auth(),
-                None,
-                None,
-            );
-            match verified {
-                Ok(_) => return Ok(authority.id()),
-                Err(webpki::Error::UnknownIssuer) => {}
-                Err(webpki::Error::CertExpired { .. }) => why = NotTrusted::Expired,
-                Err(webpki::Error::CertNotValidYet { .. }) => why = NotTrusted::NotYetValid,
-                Err(webpki::Error::CaUsedAsEndEntity) => why = NotTrusted::NoMember,
-                Err(_) => why = NotTrusted::Invalid,
-            }
+/// The cluster and the node that a certificate (DER) of these authorities names: for whoever has the authority's
+/// fingerprint and is no node yet.
+///
+/// # Errors
+/// Why it is not believed.
+pub fn certified(
+    authorities: &[AuthorityCertificate],
+    certificate: &[u8],
+    now_ms: u64,
+) -> Result<(String, Member), NotTrusted> {
+    let der = CertificateDer::from(certificate);
+    let end_entity = EndEntityCert::try_from(&der).map_err(|_| NotTrusted::Unreadable)?;
+    let authority = issuer(authorities, &end_entity, now_ms)?;
+    let named = Named::read(&end_entity).ok_or(NotTrusted::NoMember)?;
+    let member = Member {
+        node: named.node,
+        enrolment: named.enrolment,
+        issuer: named.issuer,
+        key: member::public_key(&end_entity).ok_or(NotTrusted::NoMember)?,
+        authority,
+        not_after_ms: member::not_after_ms(&der)?,
+    };
+    Ok((named.cluster, member))
+}
+
+/// The authority that issued a certificate, valid at this time.
+fn issuer(
+    authorities: &[AuthorityCertificate],
+    certificate: &EndEntityCert<'_>,
+    now_ms: u64,
+) -> Result<AuthorityId, NotTrusted> {
+    let now = UnixTime::since_unix_epoch(Duration::from_millis(now_ms));
+    let mut why = NotTrusted::UnknownAuthority;
+    for authority in authorities {
+        let Ok(anchor) = webpki::anchor_from_trusted_cert(authority.der()) else {
+            continue;
+        };
+        let anchors = [anchor];
+        let verified = certificate.verify_for_usage(
+            &[webpki::aws_lc_rs::ED25519],
+            &anchors,
+            &[],
+            now,
+            KeyUsage::client_auth(),
+            None,
+            None,
+        );
+        match verified {
+            Ok(_) => return Ok(authority.id()),
+            Err(webpki::Error::UnknownIssuer) => {}
+            Err(webpki::Error::CertExpired { .. }) => why = NotTrusted::Expired,
+            Err(webpki::Error::CertNotValidYet { .. }) => why = NotTrusted::NotYetValid,
+            Err(webpki::Error::CaUsedAsEndEntity) => why = NotTrusted::NoMember,
+            Err(_) => why = NotTrusted::Invalid,
         }
-        Err(why)
     }
+    Err(why)
 }
