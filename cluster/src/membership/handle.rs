@@ -19,7 +19,6 @@ use super::runner::Runner;
 use super::transport::{Gate, MeshTransport};
 use super::view::{ClusterView, NodeView};
 use crate::mesh::{MeshError, MeshHandle};
-use crate::trust::SharedTrust;
 
 /// Time for a leaving node's word to reach its peers, and for gossip to stop.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -40,9 +39,6 @@ pub struct MembershipConfig {
     pub admin: Option<SocketAddr>,
     pub link_http: Option<SocketAddr>,
     pub link_https: Option<SocketAddr>,
-    /// Signs what this node says, and tells whose word is believed. Without it every member's word is taken for
-    /// every other's: for a mesh that no one else can reach.
-    pub trust: Option<SharedTrust>,
 }
 
 /// Starts membership.
@@ -116,10 +112,8 @@ impl Membership {
         let desired = Arc::new(Desired::default());
         desired.set(own_keys(&config));
         let rows = Arc::new(RowChanges::default());
-        let guard = config.trust.clone().map(|trust| {
-            let me = ChitchatId::new(config.node.as_str(), 0, config.mesh_addr);
-            Guard::new(me, config.cluster.clone(), trust)
-        });
+        let me = ChitchatId::new(config.node.as_str(), 0, config.mesh_addr);
+        let guard = Guard::new(me, config.cluster.clone(), mesh.trust().clone());
         let transport = MeshTransport {
             mesh,
             inbound: Arc::new(tokio::sync::Mutex::new(inbound)),

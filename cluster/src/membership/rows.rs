@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use weir_config::NodeId;
 
 use super::keys::{BEAT, CERT};
-use super::signed::Seal;
+use super::signed::payload;
 
 /// Rows of one node; more are as if they were not there.
 pub const MAX_ROWS: usize = 16_384;
@@ -46,7 +46,6 @@ pub(super) struct RowChanges(Mutex<BTreeMap<(NodeId, String), RowChange>>);
 pub(super) struct KnownRows {
     node: NodeId,
     generation: u64,
-    seal: Seal,
     /// Everything up to this version has been read.
     read_to: Version,
     versions: HashMap<String, Version>,
@@ -84,6 +83,11 @@ pub(super) fn is_legal(key: &str, value: &str) -> bool {
     value.len() <= max_bytes(key) && value.bytes().all(|b| b.is_ascii_graphic())
 }
 
+/// What a row's value says, if that is legal.
+fn said<'a>(key: &str, value: &'a str) -> Option<&'a str> {
+    payload(value).filter(|said| is_legal(key, said))
+}
+
 // === impl RowChanges ===
 
 impl RowChanges {
@@ -105,11 +109,10 @@ impl RowChanges {
 // === impl KnownRows ===
 
 impl KnownRows {
-    pub fn new(node: NodeId, id: &ChitchatId, seal: Seal) -> Self {
+    pub fn new(node: NodeId, id: &ChitchatId) -> Self {
         KnownRows {
             node,
             generation: id.generation_id,
-            seal,
             read_to: 0,
             versions: HashMap::new(),
         }
@@ -138,7 +141,7 @@ impl KnownRows {
             }
             let said = match value.is_deleted() {
                 true => None,
-                false => self.said(key, &value.value),
+                false => said(key, &value.value),
             };
             there += usize::from(said.is_some());
             if value.version > from {
@@ -187,7 +190,7 @@ impl KnownRows {
     fn note_gone(&mut self, state: &NodeState) -> Vec<RowChange> {
         let gone = |key: &&String| {
             let value = state.get(key);
-            value.is_none_or(|value| self.said(key, value).is_none())
+            value.is_none_or(|value| said(key, value).is_none())
         };
         let gone: Vec<String> = self.versions.keys().filter(gone).cloned().collect();
         gone.iter()
@@ -196,11 +199,6 @@ impl KnownRows {
                 self.change(key, None)
             })
             .collect()
-    }
-
-    /// What a row's value says, if that is legal.
-    fn said<'a>(&self, key: &str, value: &'a str) -> Option<&'a str> {
-        self.seal.payload(value).filter(|said| is_legal(key, said))
     }
 
     fn change(&self, key: &str, value: Option<&str>) -> RowChange {

@@ -1,8 +1,7 @@
 use chitchat::{Chitchat, ChitchatId, DeletionStatus, VersionedValue};
 
 use super::rows::{self, RowChange};
-use super::signed::Seal;
-use super::tests::{chitchat, loopback, node, sees_live, until};
+use super::tests::{chitchat, loopback, node, sealed, sees_live, until};
 use super::view::Viewer;
 use super::{PLAN_MAX_BYTES, ROW_MAX_BYTES};
 
@@ -17,7 +16,7 @@ fn reset(
     let id = ChitchatId::new(node, generation, loopback(2));
     let value = |&(key, value, version): &(&str, &str, u64)| {
         let value = VersionedValue {
-            value: value.to_owned(),
+            value: sealed(value),
             version,
             status: DeletionStatus::Set,
         };
@@ -46,7 +45,7 @@ fn told(changes: &[RowChange]) -> Vec<(&str, u64, &str, Option<&str>)> {
 #[test]
 fn only_rows_that_changed_are_told_and_the_view_is_not_made_anew_for_them() {
     let mut chitchat = chitchat("me", 5);
-    let mut viewer = Viewer::new("me".parse().unwrap(), 5, Seal::Plain);
+    let mut viewer = Viewer::new("me".parse().unwrap(), 5);
     reset(
         &mut chitchat,
         "a",
@@ -77,7 +76,7 @@ fn only_rows_that_changed_are_told_and_the_view_is_not_made_anew_for_them() {
 #[test]
 fn a_row_that_vanished_without_a_word_is_told_as_gone() {
     let mut chitchat = chitchat("me", 5);
-    let mut viewer = Viewer::new("me".parse().unwrap(), 5, Seal::Plain);
+    let mut viewer = Viewer::new("me".parse().unwrap(), 5);
     reset(
         &mut chitchat,
         "a",
@@ -103,7 +102,7 @@ fn a_row_that_vanished_without_a_word_is_told_as_gone() {
 #[test]
 fn the_rows_of_an_earlier_incarnation_are_gone_with_it() {
     let mut chitchat = chitchat("me", 5);
-    let mut viewer = Viewer::new("me".parse().unwrap(), 5, Seal::Plain);
+    let mut viewer = Viewer::new("me".parse().unwrap(), 5);
     reset(
         &mut chitchat,
         "a",
@@ -135,7 +134,7 @@ fn the_rows_of_an_earlier_incarnation_are_gone_with_it() {
 fn this_nodes_own_rows_are_not_told() {
     let mut chitchat = chitchat("me", 5);
     chitchat.self_node_state().set("q.1", "mine");
-    let mut viewer = Viewer::new("me".parse().unwrap(), 5, Seal::Plain);
+    let mut viewer = Viewer::new("me".parse().unwrap(), 5);
     assert!(viewer.look(&chitchat).rows.is_empty());
     chitchat.self_node_state().set("q.1", "mine again");
     let look = viewer.look(&chitchat);

@@ -18,7 +18,7 @@ use super::handle::{Counts, Desired, MembershipConfig, Push};
 use super::keys;
 use super::publisher::Publisher;
 use super::rows::RowChanges;
-use super::signed::{self, Seal};
+use super::signed;
 use super::transport::MeshTransport;
 use super::view::{ClusterView, Viewer};
 
@@ -51,8 +51,8 @@ pub(super) struct Runner {
     leave: mpsc::Receiver<oneshot::Sender<()>>,
     /// Of the incarnation now or last running.
     generation: u64,
-    /// Signs what this incarnation says, where nodes have certificates.
-    publisher: Option<Publisher>,
+    /// Signs what this incarnation says.
+    publisher: Publisher,
     /// Gossip intervals of this incarnation, and the version up to which it had signed at the last of them.
     ticks: u64,
     signed_to: u64,
@@ -78,6 +78,9 @@ impl Runner {
         rows: Arc<RowChanges>,
         leave: mpsc::Receiver<oneshot::Sender<()>>,
     ) -> Self {
+        let trust = transport.mesh.trust().clone();
+        let id = ChitchatId::new(config.node.as_str(), 0, config.mesh_addr);
+        let publisher = Publisher::new(id, config.cluster.clone(), trust);
         Runner {
             config,
             transport,
@@ -87,7 +90,7 @@ impl Runner {
             rows,
             leave,
             generation: 0,
-            publisher: None,
+            publisher,
             ticks: 0,
             signed_to: 0,
         }
@@ -139,13 +142,9 @@ impl Runner {
         let own = mesh_addr.to_string();
         let id = ChitchatId::new(node.as_str(), self.generation, *mesh_addr);
         self.transport.gate.begin(&id);
-        let trust = self.config.trust.clone();
-        let mut publisher = trust.map(|trust| Publisher::new(id.clone(), cluster.clone(), trust));
-        let payloads = self.desired.begin();
-        let first = match &mut publisher {
-            Some(publisher) => publisher.begin(payloads),
-            None => payloads,
-        };
+        let trust = self.transport.mesh.trust().clone();
+        let mut publisher = Publisher::new(id.clone(), cluster.clone(), trust);
+        let first = publisher.begin(self.desired.begin());
         self.publisher = publisher;
         self.ticks = 0;
         let config = ChitchatConfig {
@@ -187,11 +186,7 @@ impl Runner {
                 (chitchat.live_nodes_watcher(), listener)
             })
             .await;
-        let seal = match self.publisher {
-            Some(_) => Seal::Sealed,
-            None => Seal::Plain,
-        };
-        let mut viewer = Viewer::new(self.config.node.clone(), self.generation, seal);
+        let mut viewer = Viewer::new(self.config.node.clone(), self.generation);
         let terminated = chitchat.termination_watcher();
         tokio::pin!(terminated);
         let mut tick = interval(self.config.gossip_interval);
@@ -294,20 +289,14 @@ impl Runner {
             .with_chitchat(|chitchat| {
                 let own = chitchat.self_node_state();
                 for (key, payload) in changes {
-                    match (publisher.as_mut(), payload) {
-                        (None, Some(payload)) => own.set(key, payload),
-                        (None, None) if own.contains_key(key) => own.delete(key),
-                        (Some(publisher), Some(payload)) => {
-                            let value = publisher.sign(key, payload, own.max_version() + 1);
-                            own.set(key, value);
-                        }
-                        // Said by a signed value that says nothing: a deletion has no signature.
-                        (Some(publisher), None) if own.contains_key(key) => {
-                            let value = publisher.sign(key, "", own.max_version() + 1);
-                            own.set(key, value);
-                        }
-                        (_, None) => {}
-                    }
+                    // A deletion has no signature: that a key is gone is said by a value that says nothing.
+                    let payload = match payload {
+                        Some(payload) => payload,
+                        None if own.contains_key(key) => "",
+                        None => continue,
+                    };
+                    let value = publisher.sign(key, payload, own.max_version() + 1);
+                    own.set(key, value);
                 }
                 let version = own.max_version();
                 (version, then(chitchat, version))
@@ -318,10 +307,8 @@ impl Runner {
     /// Signs something in every interval, so that others see that this node lives; now and then what was signed
     /// longest ago, so that nothing a peer may have left out is missing for long.
     async fn sign_of_life(&mut self, chitchat: &ChitchatHandle) {
-        let Some(publisher) = &self.publisher else {
-            return;
-        };
         self.ticks += 1;
+        let publisher = &self.publisher;
         let renewal = publisher.renewal();
         let mut changes: Vec<_> = renewal
             .map(|(key, payload)| (key, Some(payload)))
@@ -346,7 +333,7 @@ impl Runner {
         if !changes.is_empty() {
             self.set_keys(chitchat, &changes, |_, _| ()).await;
         }
-        self.signed_to = self.publisher.as_ref().map_or(0, Publisher::version);
+        self.signed_to = self.publisher.version();
     }
 
     async fn say_goodbye(&mut self, chitchat: ChitchatHandle) {

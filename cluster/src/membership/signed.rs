@@ -43,13 +43,6 @@ pub struct Said<'a> {
     pub payload: &'a str,
 }
 
-/// Whether values are sealed, that is, whether nodes have certificates to sign with.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Seal {
-    Sealed,
-    Plain,
-}
-
 /// What a value says: all behind its seal; `None` where that is nothing.
 pub fn payload(value: &str) -> Option<&str> {
     value
@@ -63,18 +56,6 @@ pub fn sum(value: &str) -> Option<Sum> {
     let text = value.get(SIGNATURE_CHARS..SEAL_CHARS)?;
     let read = BASE64.decode_slice_unchecked(text, &mut bytes[8 - SUM_BYTES..]);
     (read == Ok(SUM_BYTES)).then(|| Sum(u64::from_be_bytes(bytes)))
-}
-
-// === impl Seal ===
-
-impl Seal {
-    /// What a value says; `None` where that is nothing.
-    pub fn payload(self, value: &str) -> Option<&str> {
-        match self {
-            Seal::Sealed => payload(value),
-            Seal::Plain => Some(value),
-        }
-    }
 }
 
 // === impl Sum ===

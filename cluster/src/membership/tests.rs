@@ -3,8 +3,8 @@ use std::collections::HashSet;
 mod trusted;
 
 use std::net::{SocketAddr, TcpListener};
-use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use chitchat::{
     Chitchat, ChitchatConfig, ChitchatId, DeletionStatus, FailureDetectorConfig, ProtocolVersion,
@@ -13,18 +13,23 @@ use chitchat::{
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
+use super::guard::Guard;
 use super::handle::Counts;
 use super::runner::Runner;
-use super::signed::Seal;
 use super::transport::{Blame, Gate, MeshTransport};
 use super::view::Viewer;
 use super::*;
 use crate::mesh::{ConfigPort, MeshConfig, MeshHandle, server};
 use crate::replication::ConfigSnapshot;
-use crate::trust::{Authority, SharedTrust};
+use crate::trust::SharedTrust;
 
 pub(super) fn loopback(port: u16) -> SocketAddr {
     ([127, 0, 0, 1], port).into()
+}
+
+/// A value that says this; who reads it has seen it verified.
+pub(super) fn sealed(payload: &str) -> String {
+    "A".repeat(signed::SEAL_CHARS) + payload
 }
 
 /// A chitchat that talks to nobody.
@@ -49,7 +54,7 @@ pub(super) fn chitchat(node: &str, generation: u64) -> Chitchat {
 fn meet(chitchat: &mut Chitchat, node: &str, generation: u64, region: &str) {
     let id = ChitchatId::new(node, generation, loopback(2));
     let value = VersionedValue {
-        value: region.to_owned(),
+        value: sealed(region),
         version: 1,
         status: DeletionStatus::Set,
     };
@@ -62,7 +67,7 @@ fn of_two_incarnations_the_newest_speaks() {
     meet(&mut chitchat, "a", 20, "new");
     meet(&mut chitchat, "a", 10, "old");
     meet(&mut chitchat, "Not a name!", 1, "odd");
-    let look = Viewer::new("me".parse().unwrap(), 5, Seal::Plain).look(&chitchat);
+    let look = Viewer::new("me".parse().unwrap(), 5).look(&chitchat);
     let view = look.view.unwrap();
     let seen: Vec<_> = view
         .nodes
@@ -78,16 +83,16 @@ fn of_two_incarnations_the_newest_speaks() {
 fn an_earlier_self_with_a_later_clock_is_noticed() {
     let mut chitchat = chitchat("me", 5);
     meet(&mut chitchat, "me", 9, "");
-    let look = Viewer::new("me".parse().unwrap(), 5, Seal::Plain).look(&chitchat);
+    let look = Viewer::new("me".parse().unwrap(), 5).look(&chitchat);
     assert_eq!(look.outranked, Some(9));
 }
 
 #[test]
 fn what_changed_is_read_again() {
     let mut chitchat = chitchat("me", 5);
-    let mut viewer = Viewer::new("me".parse().unwrap(), 5, Seal::Plain);
+    let mut viewer = Viewer::new("me".parse().unwrap(), 5);
     for region in ["shanghai", "tianjin"] {
-        chitchat.self_node_state().set("region", region);
+        chitchat.self_node_state().set("region", sealed(region));
         let view = viewer.look(&chitchat).view.unwrap();
         assert_eq!(view.nodes[0].region, region);
     }
@@ -101,7 +106,7 @@ pub(super) fn mesh(id: &str, listener: TcpListener) -> MeshHandle {
         mesh_addr: listener.local_addr().unwrap(),
         version: String::new(),
         dial_from: None,
-        trust: trusted::trust_of("test", &id.parse().unwrap()),
+        trust: trust_of(id),
     });
     let mesh = mesh.unwrap();
     let config = ConfigPort::read_only(ConfigSnapshot::default().shared());
@@ -109,15 +114,9 @@ pub(super) fn mesh(id: &str, listener: TcpListener) -> MeshHandle {
     mesh
 }
 
-/// What a node of this name holds now, by the authority of all nodes of this process.
-pub(super) fn trusted(id: &str) -> SharedTrust {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    super::guard::tests::trust(authority(), id, since.as_millis() as u64)
-}
-
-pub(super) fn authority() -> &'static Authority {
-    static AUTHORITY: OnceLock<Authority> = OnceLock::new();
-    AUTHORITY.get_or_init(super::guard::tests::authority)
+/// What a node of this name holds, by the authority of all nodes of this process.
+pub(super) fn trust_of(id: &str) -> SharedTrust {
+    trusted::trust_of("test", &id.parse().unwrap())
 }
 
 /// A node on this thread.
@@ -143,7 +142,6 @@ fn membership_config(id: &str, mesh_addr: SocketAddr, seeds: &[SocketAddr]) -> M
         admin: None,
         link_http: None,
         link_https: None,
-        trust: Some(trusted(id)),
     }
 }
 
@@ -173,12 +171,14 @@ async fn gossip_that_dies_is_started_anew() {
     let listener = server::bind(loopback(0)).unwrap();
     let config = membership_config("a", listener.local_addr().unwrap(), &[]);
     let (ends, inbound) = tokio::sync::mpsc::channel(1);
+    let me = ChitchatId::new("a", 0, config.mesh_addr);
+    let gate = Gate::new(Guard::new(me, config.cluster.clone(), trust_of("a")));
     let transport = MeshTransport {
         mesh: mesh("a", listener),
         inbound: Arc::new(tokio::sync::Mutex::new(inbound)),
         counts: Arc::default(),
         blame: Arc::default(),
-        gate: Arc::new(Gate::new(None)),
+        gate: Arc::new(gate),
     };
     let alone = ClusterView {
         me: config.node.clone(),

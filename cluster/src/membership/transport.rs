@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use async_trait::async_trait;
@@ -19,6 +19,7 @@ use super::frame::{Frame, Refusal};
 use super::guard::{Guard, Moment};
 use super::handle::Counts;
 use crate::mesh::{Inbound, MeshHandle};
+use crate::trust::now_ms;
 
 /// How long nothing is taken from a peer whose frame killed gossip. Others pass on what it has to say.
 const BARRED_FOR: Duration = Duration::from_secs(30);
@@ -34,8 +35,7 @@ pub(super) struct MeshTransport {
 
 /// What frames pass on their way to chitchat.
 pub(super) struct Gate {
-    /// Where nodes have certificates.
-    guard: Option<Mutex<Guard>>,
+    guard: Mutex<Guard>,
     began: Instant,
 }
 
@@ -93,33 +93,27 @@ impl Transport for MeshTransport {
 // === impl Gate ===
 
 impl Gate {
-    pub fn new(guard: Option<Guard>) -> Self {
+    pub fn new(guard: Guard) -> Self {
         Gate {
-            guard: guard.map(Mutex::new),
+            guard: Mutex::new(guard),
             began: Instant::now(),
         }
     }
 
     /// This node begins anew, as this incarnation.
     pub fn begin(&self, me: &ChitchatId) {
-        if let Some(guard) = &self.guard {
-            guard.lock().begin(me.clone());
-        }
+        self.guard.lock().begin(me.clone());
     }
 
     /// What chitchat may see of a frame; counts what it may not.
     fn admit(&self, bytes: &[u8], counts: &Counts) -> Result<Frame, Refusal> {
         let frame = Frame::read(bytes)?;
-        let Some(guard) = &self.guard else {
-            return Ok(frame);
-        };
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH);
-        let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        let elapsed = self.began.elapsed().as_millis();
         let now = Moment {
-            at_ms: millis(self.began.elapsed()),
-            wall_ms: millis(wall.unwrap_or_default()),
+            at_ms: u64::try_from(elapsed).unwrap_or(u64::MAX),
+            wall_ms: now_ms(),
         };
-        let (frame, refused) = guard.lock().admit(frame, bytes.len(), now)?;
+        let (frame, refused) = self.guard.lock().admit(frame, bytes.len(), now)?;
         refused.0.into_iter().for_each(|part| counts.refuse(part));
         Ok(frame)
     }

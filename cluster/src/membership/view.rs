@@ -7,7 +7,7 @@ use weir_config::{NodeId, Stamp};
 
 use super::keys;
 use super::rows::{KnownRows, RowChange};
-use super::signed::Seal;
+use super::signed::payload;
 
 /// The cluster as this node sees it.
 #[derive(Clone, PartialEq, Debug)]
@@ -82,7 +82,6 @@ impl ClusterView {
 pub(super) struct Viewer {
     me: NodeId,
     generation: u64,
-    seal: Seal,
     read: BTreeMap<NodeId, Known>,
     /// Rows of other nodes that changed, not yet taken.
     rows: Vec<RowChange>,
@@ -109,11 +108,10 @@ pub(super) struct Look {
 // === impl Viewer ===
 
 impl Viewer {
-    pub fn new(me: NodeId, generation: u64, seal: Seal) -> Self {
+    pub fn new(me: NodeId, generation: u64) -> Self {
         Viewer {
             me,
             generation,
-            seal,
             read: BTreeMap::new(),
             rows: Vec::new(),
             changed: true,
@@ -172,7 +170,7 @@ impl Viewer {
             Some(known) => {
                 let read = known.rows.read(state);
                 if read.others {
-                    let view = read_view(node, id, state, self.seal);
+                    let view = read_view(node, id, state);
                     let known_live = std::mem::replace(&mut known.view, view).live;
                     known.view.live = known_live;
                     self.changed = true;
@@ -183,7 +181,7 @@ impl Viewer {
                 known
             }
             None => {
-                let mut rows = KnownRows::new(node.clone(), id, self.seal);
+                let mut rows = KnownRows::new(node.clone(), id);
                 let read = rows.read(state);
                 if !mine {
                     self.rows.extend(read.rows);
@@ -191,7 +189,7 @@ impl Viewer {
                 self.changed = true;
                 let known = Known {
                     id: id.clone(),
-                    view: read_view(node.clone(), id, state, self.seal),
+                    view: read_view(node.clone(), id, state),
                     rows,
                 };
                 self.read.entry(node).or_insert(known)
@@ -212,8 +210,8 @@ impl Viewer {
     }
 }
 
-fn read_view(node: NodeId, id: &ChitchatId, state: &NodeState, seal: Seal) -> NodeView {
-    let said = |key: &str| state.get(key).and_then(|value| seal.payload(value));
+fn read_view(node: NodeId, id: &ChitchatId, state: &NodeState) -> NodeView {
+    let said = |key: &str| state.get(key).and_then(payload);
     let text = |key: &str| keys::read_text(said(key));
     let addr = |key: &str| text(key).and_then(|text| text.parse().ok());
     NodeView {

@@ -86,7 +86,6 @@ impl TestNode {
             admin: Some("127.0.0.1:9001".parse().unwrap()),
             link_http: None,
             link_https: None,
-            trust: None,
         };
         let (started, starting) = std::sync::mpsc::channel();
         let (end, ended) = oneshot::channel();

@@ -159,7 +159,6 @@ impl Node {
                 admin: Some(ports.admin_address),
                 link_http: Some(link.http),
                 link_https: Some(link.https),
-                trust: None,
             },
             mesh.clone(),
         )?;

@@ -7,7 +7,7 @@ use tokio::time::{sleep, timeout};
 
 use super::*;
 use crate::membership::guard::tests::Node;
-use crate::membership::tests::{loopback, mesh, node, sees_live, trusted, until};
+use crate::membership::tests::{loopback, mesh, node, sees_live, trust_of, until};
 use crate::membership::{MembershipHandle, RowChange};
 use crate::mesh::{MeshHandle, server};
 
@@ -149,7 +149,7 @@ fn high_heartbeat(victims: &Victims) -> Frame {
 async fn a_member_speaks_for_itself_and_only_for_itself() {
     let cluster = Cluster::start().await;
     let evil = |name: &str| {
-        let mut node = Node::with(trusted(name), name, 1);
+        let mut node = Node::with(trust_of(name), name, 1);
         node.say("mint", "mine");
         node
     };

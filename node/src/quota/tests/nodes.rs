@@ -150,7 +150,6 @@ impl TestNode {
             admin: None,
             link_http: None,
             link_https: None,
-            trust: None,
         };
         let mesh = MeshConfig {
             cluster: "test".to_owned(),
