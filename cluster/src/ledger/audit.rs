@@ -1,0 +1,211 @@
+//! Whether what others give is theirs to give.
+//!
+//! A counter of donations is signed by its node, so nobody else can raise it; but the node itself could, and
+//! with it the limit of the package for everyone. So of every giver an account is kept: what it can have. It
+//! goes up by what its share of the minting yields and by what others are seen to give to it, up to one burst,
+//! and down by what it gives, to whomever. What the account does not cover is not credited: it waits, in case
+//! the row that explains it is still on its way. A giver that is more than a burst beyond its account for
+//! [`PATIENCE`] is *flagged*, and nothing of it is credited as long as that lasts.
+//!
+//! An honest node's purse never holds more than its account: both begin with at most a burst, and what fills
+//! the purse is what fills the account. So all it gives is covered, sooner or later.
+//!
+//! Counters are compared with the giver's row before. A receiver that was not listed there is new here: what
+//! it was given before is nobody's loss, and not charged.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::mint::{in_time, part_of};
+use super::{Entry, Incarnation};
+
+/// How long rows that explain each other may be apart.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a giver stays flagged after the last that was not covered.
+const FLAGGED_FOR: Duration = Duration::from_secs(60);
+/// What a giver received may be beyond a burst for so long: it is given on, or spent, meanwhile.
+const RECEIPTS_LAST: Duration = Duration::from_secs(2);
+/// Receipts beyond a burst, in bursts.
+const RECEIPTS_MAX_BURSTS: i128 = 3;
+/// A giver's clock may be so much faster, in 1,024ths: 2 %.
+const DRIFT: u64 = 21;
+/// Givers of whom accounts are kept; of more nothing is credited.
+const ACCOUNTS_MAX: usize = 4_096;
+
+/// The accounts of all givers of one resource of one gateway, as one receiver keeps them. In parts.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub(super) struct Audit {
+    accounts: BTreeMap<Incarnation, Account>,
+    /// A burst of the whole limit.
+    depth: u64,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+struct Account {
+    /// What it can have; never below 0.
+    level: u64,
+    at: Duration,
+    received_at: Duration,
+    /// Of each receiver in its newest row how far its counter was covered.
+    covered: BTreeMap<Incarnation, u64>,
+    /// Since when it is more than a burst beyond what it can have.
+    beyond_since: Option<Duration>,
+    flagged_at: Option<Duration>,
+}
+
+/// What a receiver knows of a giver when its row comes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Giver {
+    pub incarnation: Incarnation,
+    /// The most it may mint, of [`WHOLE`](super::WHOLE); the whole where no plan is known.
+    pub share: u64,
+}
+
+/// How much of a giver's counter may be credited.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Covered {
+    pub counter: u64,
+    /// It was flagged just now.
+    pub flagged: bool,
+}
+
+// === impl Audit ===
+
+impl Audit {
+    /// Takes a giver's newest row in; how far its counter for `me` is covered, `seen` of which was credited.
+    pub fn hear(
+        &mut self,
+        me: Incarnation,
+        giver: Giver,
+        entry: &Entry,
+        seen: u64,
+        (limit_parts, burst): (u64, Duration),
+        now: Duration,
+    ) -> Covered {
+        self.set_depth(in_time(limit_parts, burst), now);
+        let depth = self.depth;
+        let known = self.accounts.remove(&giver.incarnation);
+        let new = known.is_none();
+        if new && self.accounts.len() >= ACCOUNTS_MAX {
+            return Covered {
+                counter: seen,
+                flagged: false,
+            };
+        }
+        let mut account = known.unwrap_or_else(|| Account::new(depth, now));
+        account.accrue(limit_parts, giver.share, depth, now);
+        account.covered.insert(me, seen);
+
+        let mut covered = BTreeMap::new();
+        let (mut beyond, mut for_me) = (0u64, seen);
+        for &(receiver, counter) in &entry.given {
+            let before = account.covered.get(&receiver).copied();
+            let (up_to, received) = match before {
+                Some(before) => {
+                    let grown = counter.saturating_sub(before);
+                    let part = grown.min(account.level);
+                    account.level -= part;
+                    beyond = beyond.saturating_add(grown - part);
+                    (before + part, part)
+                }
+                None => (counter, counter.min(account.level)),
+            };
+            covered.insert(receiver, up_to);
+            if receiver == me {
+                for_me = up_to;
+            } else {
+                self.receive(receiver, received, now);
+            }
+        }
+        account.covered = covered;
+        let flagged = account.judge(beyond > depth, now);
+        let counter = match account.flagged_at {
+            None => for_me,
+            // Ignored: what it gives meanwhile is lost.
+            Some(_) => seen,
+        };
+        self.accounts.insert(giver.incarnation, account);
+        Covered { counter, flagged }
+    }
+
+    /// Givers that are flagged.
+    pub fn flagged(&self) -> impl Iterator<Item = Incarnation> {
+        let flagged = |(giver, account): (&Incarnation, &Account)| {
+            account.flagged_at.is_some().then_some(*giver)
+        };
+        self.accounts.iter().filter_map(flagged)
+    }
+
+    /// Forgets givers that are gone.
+    pub fn retain(&mut self, is_there: impl Fn(Incarnation) -> bool) {
+        self.accounts.retain(|giver, _| is_there(*giver));
+    }
+
+    /// Another limit: whoever knew of it before this node gave by it, and is forgiven a burst of it.
+    fn set_depth(&mut self, depth: u64, now: Duration) {
+        if depth != self.depth {
+            self.depth = depth;
+            for account in self.accounts.values_mut() {
+                account.level = account.level.max(depth);
+                account.received_at = now;
+                account.beyond_since = None;
+                account.flagged_at = None;
+            }
+        }
+    }
+
+    /// What one giver gave another.
+    fn receive(&mut self, receiver: Incarnation, parts: u64, now: Duration) {
+        let depth = self.depth;
+        if parts > 0
+            && let Some(account) = self.accounts.get_mut(&receiver)
+        {
+            let most = i128::from(depth) * (1 + RECEIPTS_MAX_BURSTS);
+            let level = i128::from(account.level) + i128::from(parts);
+            account.level = u64::try_from(level.min(most)).unwrap_or(u64::MAX);
+            account.received_at = now;
+        }
+    }
+}
+
+// === impl Account ===
+
+impl Account {
+    fn new(depth: u64, now: Duration) -> Self {
+        Account {
+            level: depth,
+            at: now,
+            received_at: now,
+            covered: BTreeMap::new(),
+            beyond_since: None,
+            flagged_at: None,
+        }
+    }
+
+    fn accrue(&mut self, limit_parts: u64, share: u64, depth: u64, now: Duration) {
+        let minted = in_time(part_of(limit_parts, share), now.saturating_sub(self.at));
+        let minted = minted.saturating_add(minted / 1_024 * DRIFT).saturating_add(1);
+        self.at = now;
+        if now.saturating_sub(self.received_at) > RECEIPTS_LAST {
+            self.level = self.level.min(depth);
+        }
+        if self.level < depth {
+            self.level = self.level.saturating_add(minted).min(depth);
+        }
+    }
+
+    /// Notes whether it is beyond its account; whether it is flagged by that, just now.
+    fn judge(&mut self, beyond: bool, now: Duration) -> bool {
+        if !beyond {
+            self.beyond_since = None;
+            let lasts = |at: Duration| now.saturating_sub(at) < FLAGGED_FOR;
+            self.flagged_at = self.flagged_at.filter(|at| lasts(*at));
+            return false;
+        }
+        let since = *self.beyond_since.get_or_insert(now);
+        if now.saturating_sub(since) < PATIENCE {
+            return false;
+        }
+        self.flagged_at.replace(now).is_none()
+    }
+}
