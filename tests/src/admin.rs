@@ -113,6 +113,21 @@ impl Admin {
         Some(answer.text().to_owned())
     }
 
+    /// What lets a node of this name into the cluster, and lets it issue certificates, so that any node of a test may
+    /// be lost.
+    pub async fn join_token(&self, node: &str) -> String {
+        let body = json!({ "node": node, "issuer": true });
+        let (join, _) = wait_until("a node makes a join token", async || {
+            let path = "/cluster/join-tokens";
+            let answer = self.call(Method::POST, path, Some(&body)).await;
+            // A node that has just joined gets the keys within a second.
+            let lacking = answer.status == 409 && answer.json()["code"] == "not_an_issuer";
+            (!lacking).then(|| accepted(path, answer)["join"].as_str().map(str::to_owned))
+        })
+        .await;
+        join.expect("a token is a text")
+    }
+
     /// `GET /cluster`; `None` while it cannot be had.
     pub async fn cluster(&self) -> Option<Value> {
         let answer = self.try_call(Method::GET, "/cluster", None).await.ok()?;

@@ -11,7 +11,7 @@ use crate::client::Call;
 use crate::node::Node;
 use crate::origin::Origin;
 use crate::wait_until;
-use crate::wire::Wires;
+use crate::wire::{Wires, loopback};
 
 const REGIONS: [&str; 3] = ["shanghai", "shenzhen", "tianjin"];
 /// Settings of every test node: a drain that a test can wait for.
@@ -65,28 +65,30 @@ impl Cluster {
             .collect();
         let wires = Wires::default();
         if wired {
-            for node in &mut nodes {
+            for (i, node) in nodes.iter_mut().enumerate() {
+                node.mesh.set_ip(loopback(i));
                 node.advertise = Some(wires.lay(&node.id, node.mesh).await);
             }
         }
         let meshes: Vec<_> = nodes.iter().map(Node::dialled).collect();
-        for (i, node) in nodes.iter_mut().enumerate() {
-            // The first begins the cluster; the others know everybody.
-            let seeds: Vec<_> = meshes
-                .iter()
-                .copied()
-                .filter(|mesh| i > 0 && *mesh != meshes[i])
-                .collect();
-            node.configure(&seeds);
-            node.start();
-        }
+        // The first begins the cluster.
+        nodes[0].configure(&[]);
+        nodes[0].start();
         let origin = Origin::start(dir.path()).await;
-        for node in &mut nodes {
-            node.ready().await;
-        }
+        nodes[0].ready().await;
         let token = nodes[0]
             .token()
             .expect("a ready first node has made the token");
+        // The others join it, and know nobody else.
+        let admin = nodes[0].admin(&token);
+        for node in &mut nodes[1..] {
+            node.configure(&[]);
+            node.join = Some(admin.join_token(&node.id).await);
+            node.start();
+        }
+        for node in &mut nodes[1..] {
+            node.ready().await;
+        }
         for (i, node) in nodes.iter().enumerate() {
             let seeds: Vec<_> = meshes
                 .iter()
@@ -104,6 +106,21 @@ impl Cluster {
         };
         cluster.agree().await;
         cluster
+    }
+
+    /// Starts a node whose disk was lost: it is revoked by way of another node, and joins anew.
+    pub async fn start_anew(&mut self, node: usize) {
+        let id = self.nodes[node].id.clone();
+        let others = (0..self.nodes.len()).filter(|other| *other != node);
+        let other = others
+            .into_iter()
+            .find(|other| self.nodes[*other].is_running());
+        let admin = self.admin(other.expect("another node runs"));
+        admin
+            .post(&format!("/cluster/nodes/{id}/revoke"), None)
+            .await;
+        self.nodes[node].join = Some(admin.join_token(&id).await);
+        self.nodes[node].start();
     }
 
     pub fn dir(&self) -> &Path {

@@ -26,6 +26,8 @@ pub struct Node {
     pub mesh: SocketAddr,
     /// Where others dial its mesh, where that is not `mesh`: a wire that a test can cut.
     pub advertise: Option<SocketAddr>,
+    /// What lets it into the cluster at its next start, as `weir token join` prints it.
+    pub join: Option<String>,
     dir: PathBuf,
     /// Lines added to the settings, whole sections.
     extra: String,
@@ -45,6 +47,7 @@ impl Node {
             admin_addr: free_addr(),
             mesh: free_addr(),
             advertise: None,
+            join: None,
             dir: dir.join(id),
             extra: extra.to_owned(),
             process: None,
@@ -104,7 +107,10 @@ impl Node {
         self.start_as(small_disk(&weir_command(&["node", "--config", settings])));
     }
 
-    fn start_as(&mut self, command: Command) {
+    fn start_as(&mut self, mut command: Command) {
+        if let Some(join) = self.join.take() {
+            command.env("WEIR_JOIN", join);
+        }
         self.process = Some(Process::start(
             &self.id,
             command,

@@ -4,11 +4,11 @@
 //! with it the limit of the package for everyone. So of every giver an account is kept: what it can have. It
 //! goes up by what its share of the minting yields and by what others are seen to give to it, up to one burst,
 //! and down by what it gives, to whomever. What the account does not cover is not credited: it waits, in case
-//! the row that explains it is still on its way. A giver that is more than a burst beyond its account for
+//! the row that explains it is still on its way. A giver whose counters go on and on beyond its account for
 //! [`PATIENCE`] is *flagged*, and nothing of it is credited as long as that lasts.
 //!
-//! An honest node's purse never holds more than its account: both begin with at most a burst, and what fills
-//! the purse is what fills the account. So all it gives is covered, sooner or later.
+//! An honest node's purse never holds more than its account: it begins with less than the account does, and what
+//! fills the purse is what fills the account. So all it gives is covered, sooner or later.
 //!
 //! Counters are compared with the giver's row before. A receiver that was not listed there is new here: what
 //! it was given before is nobody's loss, and not charged.
@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::mint::{in_time, part_of};
-use super::{Entry, Incarnation};
+use super::{Entry, Incarnation, Ledger};
 
 /// How long rows that explain each other may be apart.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -33,14 +33,14 @@ const DRIFT: u64 = 21;
 const ACCOUNTS_MAX: usize = 4_096;
 
 /// The accounts of all givers of one resource of one gateway, as one receiver keeps them. In parts.
-#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
-pub(super) struct Audit {
+#[derive(Clone, Debug, Default)]
+pub struct Audit {
     accounts: BTreeMap<Incarnation, Account>,
-    /// A burst of the whole limit.
+    /// A burst of the whole limit: more than any purse holds.
     depth: u64,
 }
 
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Debug)]
 struct Account {
     /// What it can have; never below 0.
     level: u64,
@@ -48,8 +48,8 @@ struct Account {
     received_at: Duration,
     /// Of each receiver in its newest row how far its counter was covered.
     covered: BTreeMap<Incarnation, u64>,
-    /// Since when it is more than a burst beyond what it can have.
-    beyond_since: Option<Duration>,
+    /// Since when it is beyond what it can have, and by how much it was then.
+    beyond: Option<(Duration, u64)>,
     flagged_at: Option<Duration>,
 }
 
@@ -61,9 +61,10 @@ pub struct Giver {
     pub share: u64,
 }
 
-/// How much of a giver's counter may be credited.
+/// What came of a giver's row.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Covered {
+pub struct Covered {
+    /// It may be credited up to this counter.
     pub counter: u64,
     /// It was flagged just now.
     pub flagged: bool,
@@ -72,17 +73,11 @@ pub(super) struct Covered {
 // === impl Audit ===
 
 impl Audit {
-    /// Takes a giver's newest row in; how far its counter for `me` is covered, `seen` of which was credited.
-    pub fn hear(
-        &mut self,
-        me: Incarnation,
-        giver: Giver,
-        entry: &Entry,
-        seen: u64,
-        (limit_parts, burst): (u64, Duration),
-        now: Duration,
-    ) -> Covered {
-        self.set_depth(in_time(limit_parts, burst), now);
+    /// Takes a giver's newest row in: how far its counter for this node's `ledger` is covered.
+    pub fn hear(&mut self, ledger: &Ledger, giver: Giver, entry: &Entry, now: Duration) -> Covered {
+        let (me, seen) = (ledger.me(), ledger.received_from(giver.incarnation));
+        let limit_parts = ledger.limit_parts();
+        self.set_depth(ledger.purse_max(), now);
         let depth = self.depth;
         let known = self.accounts.remove(&giver.incarnation);
         let new = known.is_none();
@@ -118,7 +113,7 @@ impl Audit {
             }
         }
         account.covered = covered;
-        let flagged = account.judge(beyond > depth, now);
+        let flagged = account.judge(beyond, depth, now);
         let counter = match account.flagged_at {
             None => for_me,
             // Ignored: what it gives meanwhile is lost.
@@ -148,7 +143,7 @@ impl Audit {
             for account in self.accounts.values_mut() {
                 account.level = account.level.max(depth);
                 account.received_at = now;
-                account.beyond_since = None;
+                account.beyond = None;
                 account.flagged_at = None;
             }
         }
@@ -177,14 +172,16 @@ impl Account {
             at: now,
             received_at: now,
             covered: BTreeMap::new(),
-            beyond_since: None,
+            beyond: None,
             flagged_at: None,
         }
     }
 
     fn accrue(&mut self, limit_parts: u64, share: u64, depth: u64, now: Duration) {
         let minted = in_time(part_of(limit_parts, share), now.saturating_sub(self.at));
-        let minted = minted.saturating_add(minted / 1_024 * DRIFT).saturating_add(1);
+        let minted = minted
+            .saturating_add(minted / 1_024 * DRIFT)
+            .saturating_add(1);
         self.at = now;
         if now.saturating_sub(self.received_at) > RECEIPTS_LAST {
             self.level = self.level.min(depth);
@@ -194,18 +191,20 @@ impl Account {
         }
     }
 
-    /// Notes whether it is beyond its account; whether it is flagged by that, just now.
-    fn judge(&mut self, beyond: bool, now: Duration) -> bool {
-        if !beyond {
-            self.beyond_since = None;
-            let lasts = |at: Duration| now.saturating_sub(at) < FLAGGED_FOR;
-            self.flagged_at = self.flagged_at.filter(|at| lasts(*at));
+    /// Notes by how much it is beyond its account; whether it is flagged for that, just now. What stays as it
+    /// is, of one mistake, is only lost; what grows is a lie that goes on.
+    fn judge(&mut self, beyond: u64, depth: u64, now: Duration) -> bool {
+        let lasts = |at: Duration| now.saturating_sub(at) < FLAGGED_FOR;
+        self.flagged_at = self.flagged_at.filter(|at| lasts(*at));
+        if beyond == 0 {
+            self.beyond = None;
             return false;
         }
-        let since = *self.beyond_since.get_or_insert(now);
+        let (since, then) = *self.beyond.get_or_insert((now, beyond));
         if now.saturating_sub(since) < PATIENCE {
             return false;
         }
-        self.flagged_at.replace(now).is_none()
+        self.beyond = Some((now, beyond));
+        beyond > then.saturating_add(depth / 2) && self.flagged_at.replace(now).is_none()
     }
 }

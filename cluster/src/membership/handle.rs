@@ -17,9 +17,11 @@ use super::keys;
 use super::rows::{self, MAX_ROWS, RowChange, RowChanges};
 use super::runner::Runner;
 use super::transport::{Gate, MeshTransport};
-use super::view::{ClusterView, NodeView};
+use super::view::{ClusterView, NodeView, TrustShown};
 use crate::mesh::{MeshError, MeshHandle};
 
+/// Authorities that are told of: a rotation has two.
+const TRUST_NAMES: usize = 3;
 /// Time for a leaving node's word to reach its peers, and for gossip to stop.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -189,6 +191,23 @@ impl MembershipHandle {
             .set(keys::config_keys(buckets, newest_root, newest));
     }
 
+    /// Publishes whose certificate this node has, whom it believes and whose keys it has: the first three of each.
+    pub fn publish_trust(&self, shown: &TrustShown) {
+        let names = |names: &[String]| {
+            let told = &names[..names.len().min(TRUST_NAMES)];
+            told.join(",")
+        };
+        let keys = [
+            (keys::CERTIFIED_BY, shown.certified_by.clone()),
+            (keys::TRUSTS, names(&shown.trusts)),
+            (keys::ISSUES, names(&shown.issues)),
+        ];
+        if self.desired.differs(&keys) {
+            self.desired
+                .set(keys.map(|(key, value)| (key.to_owned(), value)));
+        }
+    }
+
     /// Publishes rows of the package ledger: keys `mint`, `plan` and `q.…`; `None` takes a key away. With
     /// `push` this node gossips with its live peers at once, without it the rows go with the next round.
     ///
@@ -274,6 +293,13 @@ impl Desired {
         }
         drop(known);
         self.push(None);
+    }
+
+    /// Whether any of these is not what is published.
+    pub fn differs(&self, keys: &[(&str, String)]) -> bool {
+        let known = self.keys.lock();
+        keys.iter()
+            .any(|(key, value)| known.values.get(*key) != Some(value))
     }
 
     /// Asks for a push to these nodes, or to all.

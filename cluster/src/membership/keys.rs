@@ -26,6 +26,11 @@ pub(super) const CERT: &str = "cert";
 /// Says nothing: signed in intervals in which a node has nothing else to sign.
 pub(super) const BEAT: &str = "beat";
 
+/// What its certificate and its authorities are: see [`TrustShown`](super::TrustShown).
+pub(super) const CERTIFIED_BY: &str = "ca.by";
+pub(super) const TRUSTS: &str = "ca.trusts";
+pub(super) const ISSUES: &str = "ca.issues";
+
 /// Buckets per key: a change of one object gossips one such key, about 180 bytes.
 const BUCKETS_A_KEY: usize = 16;
 const DIGEST_BYTES: usize = 8;
@@ -100,6 +105,13 @@ pub(super) fn read_buckets<'a>(get: impl Fn(&str) -> Option<&'a str>) -> Option<
 /// A short printable text, or nothing.
 pub(super) fn read_text(value: Option<&str>) -> Option<&str> {
     value.filter(|text| text.len() <= TEXT_MAX_BYTES && text.bytes().all(|b| b.is_ascii_graphic()))
+}
+
+/// Names separated by commas, none of them longer than such a name is.
+pub(super) fn read_names(value: Option<&str>) -> Vec<String> {
+    let names = read_text(value).unwrap_or_default().split(',');
+    let legal = |name: &&str| name.len() == 16 && name.bytes().all(|b| b.is_ascii_hexdigit());
+    names.filter(legal).map(str::to_owned).collect()
 }
 
 /// The root digest another node published: 16 hexadecimal digits.

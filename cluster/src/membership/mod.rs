@@ -25,4 +25,4 @@ mod view;
 
 pub use handle::{Membership, MembershipConfig, MembershipCounters, MembershipHandle};
 pub use rows::{MAX_ROWS, PLAN_MAX_BYTES, ROW_MAX_BYTES, RowChange};
-pub use view::{ClusterView, NodeView};
+pub use view::{ClusterView, NodeView, TrustShown};

@@ -38,6 +38,18 @@ pub struct NodeView {
     pub link_http: Option<SocketAddr>,
     pub link_https: Option<SocketAddr>,
     pub version: String,
+    pub trust: TrustShown,
+}
+
+/// What a node says of its certificate and its authorities, each by its short name.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct TrustShown {
+    /// Who issued its certificate; empty until it has said so.
+    pub certified_by: String,
+    /// Whose certificates it believes. Three at most are told.
+    pub trusts: Vec<String>,
+    /// Whose keys it has.
+    pub issues: Vec<String>,
 }
 
 // === impl NodeView ===
@@ -59,6 +71,7 @@ impl NodeView {
             link_http: None,
             link_https: None,
             version: String::new(),
+            trust: TrustShown::default(),
         }
     }
 }
@@ -228,5 +241,10 @@ fn read_view(node: NodeId, id: &ChitchatId, state: &NodeState) -> NodeView {
         link_http: addr(keys::LINK_HTTP),
         link_https: addr(keys::LINK_HTTPS),
         version: text(keys::VERSION).unwrap_or_default().to_owned(),
+        trust: TrustShown {
+            certified_by: text(keys::CERTIFIED_BY).unwrap_or_default().to_owned(),
+            trusts: keys::read_names(state.get(keys::TRUSTS)),
+            issues: keys::read_names(state.get(keys::ISSUES)),
+        },
     }
 }

@@ -16,8 +16,8 @@ use super::enrol::{AuthorityKeys, EnrolAnswer, EnrolAsk, RenewAnswer, RenewAsk};
 use super::handle::MeshHandle;
 use super::http;
 use super::wire::{
-    ANSWER_MAX_BYTES, PUSH_CUT_BYTES, PullAsk, PushAnswer, Records, StampsAnswer, StampsAsk,
-    VersionAnswer,
+    ANSWER_MAX_BYTES, NodeAnswer, PUSH_CUT_BYTES, PullAsk, PushAnswer, Records, StampsAnswer,
+    StampsAsk, VersionAnswer,
 };
 use crate::replication::VersionName;
 
@@ -96,6 +96,12 @@ impl MeshClient {
     ) -> Result<VersionAnswer, MeshError> {
         let what = format!("version/{version}");
         self.ask(addr, Method::GET, &what, Vec::new()).await
+    }
+
+    /// Who answers at a mesh address, and what it has.
+    pub async fn node(&self, addr: SocketAddr) -> Result<NodeAnswer, MeshError> {
+        self.ask_at(addr, Method::GET, "node".to_owned(), Vec::new())
+            .await
     }
 
     /// Asks a node a question by its name; `query` is encoded as in a URL. `None`: it has nothing to say of that.

@@ -180,6 +180,12 @@ impl Authority {
         self.certificate.id
     }
 
+    /// When it was made, milliseconds since 1970-01-01 UTC, to the second.
+    pub fn made_at_ms(&self) -> u64 {
+        let issued = member::validity_ms(self.certificate.der());
+        issued.map_or(0, |(issued_at_ms, _)| issued_at_ms)
+    }
+
     /// The key itself, for the file that keeps it and for nodes that may issue.
     pub fn key_pem(&self) -> String {
         self.key.to_pem()
@@ -257,8 +263,11 @@ impl Grant {
     }
 }
 
-/// The key that a request wants certified, whose holder signed it.
-pub(super) fn requested_key(request: &[u8]) -> Result<PublicKey, TrustError> {
+/// The key that a request (PKCS#10, DER) wants certified, whose holder signed it.
+///
+/// # Errors
+/// [`TrustError::Request`].
+pub fn requested_key(request: &[u8]) -> Result<PublicKey, TrustError> {
     if request.len() > DER_MAX_BYTES {
         return Err(TrustError::Request);
     }

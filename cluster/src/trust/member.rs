@@ -2,6 +2,7 @@ use rustls::pki_types::CertificateDer;
 use webpki::EndEntityCert;
 use weir_config::NodeId;
 
+use super::CLOCK_SLACK_S;
 use super::authority::AuthorityId;
 use super::key::PublicKey;
 use super::refusal::NotTrusted;
@@ -24,6 +25,8 @@ pub struct Member {
     pub key: PublicKey,
     /// Who issued the certificate.
     pub authority: AuthorityId,
+    /// When the certificate was issued, milliseconds since 1970-01-01 UTC, to the second.
+    pub issued_at_ms: u64,
     /// The certificate's end, milliseconds since 1970-01-01 UTC.
     pub not_after_ms: u64,
 }
@@ -51,14 +54,18 @@ pub(super) fn public_key(certificate: &EndEntityCert<'_>) -> Option<PublicKey> {
     PublicKey::from_bytes(spki.as_ref().strip_prefix(&ED25519_SPKI[..])?)
 }
 
-/// The end of a certificate, milliseconds since 1970-01-01 UTC.
-pub(super) fn not_after_ms(certificate: &CertificateDer<'_>) -> Result<u64, NotTrusted> {
+/// When a certificate was issued and when it ends, milliseconds since 1970-01-01 UTC.
+pub(super) fn validity_ms(certificate: &CertificateDer<'_>) -> Result<(u64, u64), NotTrusted> {
     let (_, read) =
         x509_parser::parse_x509_certificate(certificate).map_err(|_| NotTrusted::Unreadable)?;
-    let seconds = u64::try_from(read.validity().not_after.timestamp());
-    Ok(seconds
-        .map_err(|_| NotTrusted::Unreadable)?
-        .saturating_mul(1_000))
+    let ms = |seconds: i64| {
+        let seconds = u64::try_from(seconds).map_err(|_| NotTrusted::Unreadable)?;
+        Ok(seconds.saturating_mul(1_000))
+    };
+    let validity = read.validity();
+    let begin_ms = ms(validity.not_before.timestamp())?;
+    let end_ms = ms(validity.not_after.timestamp())?;
+    Ok((begin_ms.saturating_add(CLOCK_SLACK_S * 1_000), end_ms))
 }
 
 // === impl Member ===

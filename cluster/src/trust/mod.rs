@@ -26,7 +26,7 @@ mod shared;
 mod tests;
 mod token;
 
-pub use authority::{Authority, AuthorityCertificate, AuthorityId, Grant};
+pub use authority::{Authority, AuthorityCertificate, AuthorityId, Grant, requested_key};
 pub use credentials::{Credentials, NoCredentials};
 pub use key::{NodeKey, PublicKey, SIGNATURE_BYTES};
 pub use member::Member;

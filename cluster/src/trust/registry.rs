@@ -125,13 +125,15 @@ pub fn certified(
     let end_entity = EndEntityCert::try_from(&der).map_err(|_| NotTrusted::Unreadable)?;
     let authority = issuer(authorities, &end_entity, now_ms)?;
     let named = Named::read(&end_entity).ok_or(NotTrusted::NoMember)?;
+    let (issued_at_ms, not_after_ms) = member::validity_ms(&der)?;
     let member = Member {
         node: named.node,
         enrolment: named.enrolment,
         issuer: named.issuer,
         key: member::public_key(&end_entity).ok_or(NotTrusted::NoMember)?,
         authority,
-        not_after_ms: member::not_after_ms(&der)?,
+        issued_at_ms,
+        not_after_ms,
     };
     Ok((named.cluster, member))
 }

@@ -6,7 +6,7 @@ use actix_web::{HttpResponse, web};
 use weir_cluster::ledger::Meter;
 use weir_cluster::replication::ConfigSnapshot;
 
-use super::{AdminState, cluster, origins};
+use super::{AdminState, cluster, mesh_figures, origins};
 use crate::routing::{BusinessFigures, FAULTS, REASONS};
 
 /// Businesses with figures of their own; those of the others are summed up under [`OTHERS`].
@@ -89,6 +89,8 @@ fn render(state: &AdminState) -> String {
     );
     let cut = state.mesh.cut().is_cut_from_all();
     page.sample("weir_mesh_cut", &[], u64::from(cut));
+
+    mesh_figures::figures(state, &mut page);
 
     page.family(
         "weir_actor_restarts_total",

@@ -19,7 +19,9 @@ mod forget;
 mod gateways;
 mod health;
 mod history;
+mod identity;
 mod link_test;
+mod mesh_figures;
 mod metrics;
 mod mini_programs;
 mod one_key;
@@ -52,6 +54,7 @@ use weir_cluster::mesh::MeshHandle;
 use weir_config::{NodeId, moment};
 
 use crate::config_actor::ConfigHandle;
+use crate::identity::IdentityParts;
 use crate::platform::PlatformHandle;
 use crate::quota::QuotaHandle;
 use crate::routing::SharedRouting;
@@ -89,6 +92,8 @@ pub struct AdminState {
     pub readiness: Arc<Readiness>,
     /// The platforms; absent where nobody started their actor.
     pub platform: Option<PlatformHandle>,
+    /// For letting nodes in; absent where nobody started its actor.
+    pub identity: Option<IdentityParts>,
     /// Restarts by actor.
     pub restarts: Vec<(&'static str, RestartCount)>,
     failed_attempts: Arc<auth::FailedAttempts>,
@@ -119,6 +124,7 @@ impl AdminState {
             started: Instant::now(),
             readiness: Arc::new(Readiness::default()),
             platform: None,
+            identity: None,
             restarts: Vec::new(),
             failed_attempts: Arc::default(),
             copying: Arc::default(),

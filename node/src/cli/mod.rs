@@ -14,6 +14,7 @@ mod failure;
 mod file;
 mod get;
 mod history;
+mod identity;
 mod object;
 mod package;
 mod plan;
@@ -35,6 +36,7 @@ use clap::Parser;
 use self::arguments::{Cli, Command, Spoken};
 use self::client::Client;
 use self::failure::Failure;
+use crate::seal::Secret;
 
 /// Exit code of a command that was understood but could not be done; clap ends with 2 for wrong usage.
 const FAILED: u8 = 1;
@@ -57,7 +59,12 @@ pub fn main() -> ExitCode {
 fn run(command: Command) -> Result<ExitCode, Failure> {
     match command {
         Command::Node(node) => {
-            let settings = crate::settings::load(node.config.as_deref()).map_err(Failure::start)?;
+            let settings = crate::settings::load(node.config.as_deref());
+            let mut settings = settings.map_err(Failure::start)?;
+            if let Some(join) = node.join {
+                settings.mesh.join = Some(Secret::new(join));
+            }
+            settings.mesh.begin_anew = node.begin_anew;
             Ok(crate::run::run(settings))
         }
         Command::Origin(origin) => {
@@ -97,5 +104,6 @@ async fn speak(spoken: Spoken, out: &mut dyn Write) -> Result<(), Failure> {
         Spoken::Connect(args) => attach::switch(&client, args, true, out).await,
         Spoken::Package(args) => package::run(&client, args, out).await,
         Spoken::Cluster(args) => cluster::run(&client, args, out).await,
+        Spoken::Token(args) => identity::token(&client, args, out).await,
     }
 }
