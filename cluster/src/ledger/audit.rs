@@ -11,10 +11,13 @@
 //! fills the purse is what fills the account. So all it gives is covered, sooner or later.
 //!
 //! Counters are compared with the giver's row before. A receiver that was not listed there is new here: what
-//! it was given before is nobody's loss, and not charged.
+//! it was given before is nobody's loss, and not charged. A giver that begins anew keeps its account, so that
+//! beginning anew is worth nothing.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
+
+use weir_config::NodeId;
 
 use super::mint::{in_time, part_of};
 use super::{Entry, Incarnation, Ledger};
@@ -35,13 +38,16 @@ const ACCOUNTS_MAX: usize = 4_096;
 /// The accounts of all givers of one resource of one gateway, as one receiver keeps them. In parts.
 #[derive(Clone, Debug, Default)]
 pub struct Audit {
-    accounts: BTreeMap<Incarnation, Account>,
+    accounts: BTreeMap<NodeId, Account>,
+    /// Whose account a receiver is.
+    owners: BTreeMap<Incarnation, NodeId>,
     /// A burst of the whole limit: more than any purse holds.
     depth: u64,
 }
 
 #[derive(Clone, Debug)]
 struct Account {
+    incarnation: Incarnation,
     /// What it can have; never below 0.
     level: u64,
     at: Duration,
@@ -55,7 +61,8 @@ struct Account {
 
 /// What a receiver knows of a giver when its row comes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Giver {
+pub struct Giver<'a> {
+    pub node: &'a NodeId,
     pub incarnation: Incarnation,
     /// The most it may mint, of [`WHOLE`](super::WHOLE); the whole where no plan is known.
     pub share: u64,
@@ -74,20 +81,35 @@ pub struct Covered {
 
 impl Audit {
     /// Takes a giver's newest row in: how far its counter for this node's `ledger` is covered.
-    pub fn hear(&mut self, ledger: &Ledger, giver: Giver, entry: &Entry, now: Duration) -> Covered {
+    pub fn hear(
+        &mut self,
+        ledger: &Ledger,
+        giver: Giver<'_>,
+        entry: &Entry,
+        now: Duration,
+    ) -> Covered {
         let (me, seen) = (ledger.me(), ledger.received_from(giver.incarnation));
         let limit_parts = ledger.limit_parts();
         self.set_depth(ledger.purse_max(), now);
         let depth = self.depth;
-        let known = self.accounts.remove(&giver.incarnation);
-        let new = known.is_none();
-        if new && self.accounts.len() >= ACCOUNTS_MAX {
+        let known = self.accounts.remove(giver.node);
+        if known.is_none() && self.accounts.len() >= ACCOUNTS_MAX {
             return Covered {
                 counter: seen,
                 flagged: false,
             };
         }
-        let mut account = known.unwrap_or_else(|| Account::new(depth, now));
+        let begun_anew = known
+            .as_ref()
+            .filter(|account| account.incarnation != giver.incarnation)
+            .map(|account| account.incarnation);
+        let mut account = known.unwrap_or_else(|| Account::new(giver.incarnation, depth, now));
+        if let Some(before) = begun_anew {
+            self.owners.remove(&before);
+            account.incarnation = giver.incarnation;
+            account.covered.clear();
+        }
+        self.owners.insert(giver.incarnation, giver.node.clone());
         account.accrue(limit_parts, giver.share, depth, now);
         account.covered.insert(me, seen);
 
@@ -95,6 +117,7 @@ impl Audit {
         let (mut beyond, mut for_me) = (0u64, seen);
         for &(receiver, counter) in &entry.given {
             let before = account.covered.get(&receiver).copied();
+            let before = before.or(begun_anew.map(|_| 0));
             let (up_to, received) = match before {
                 Some(before) => {
                     let grown = counter.saturating_sub(before);
@@ -119,21 +142,14 @@ impl Audit {
             // Ignored: what it gives meanwhile is lost.
             Some(_) => seen,
         };
-        self.accounts.insert(giver.incarnation, account);
+        self.accounts.insert(giver.node.clone(), account);
         Covered { counter, flagged }
     }
 
     /// Givers that are flagged.
-    pub fn flagged(&self) -> impl Iterator<Item = Incarnation> {
-        let flagged = |(giver, account): (&Incarnation, &Account)| {
-            account.flagged_at.is_some().then_some(*giver)
-        };
+    pub fn flagged(&self) -> impl Iterator<Item = &NodeId> {
+        let flagged = |(node, account): (_, &Account)| account.flagged_at.map(|_| node);
         self.accounts.iter().filter_map(flagged)
-    }
-
-    /// Forgets givers that are gone.
-    pub fn retain(&mut self, is_there: impl Fn(Incarnation) -> bool) {
-        self.accounts.retain(|giver, _| is_there(*giver));
     }
 
     /// Another limit: whoever knew of it before this node gave by it, and is forgiven a burst of it.
@@ -153,7 +169,8 @@ impl Audit {
     fn receive(&mut self, receiver: Incarnation, parts: u64, now: Duration) {
         let depth = self.depth;
         if parts > 0
-            && let Some(account) = self.accounts.get_mut(&receiver)
+            && let Some(owner) = self.owners.get(&receiver)
+            && let Some(account) = self.accounts.get_mut(owner)
         {
             let most = i128::from(depth) * (1 + RECEIPTS_MAX_BURSTS);
             let level = i128::from(account.level) + i128::from(parts);
@@ -166,8 +183,9 @@ impl Audit {
 // === impl Account ===
 
 impl Account {
-    fn new(depth: u64, now: Duration) -> Self {
+    fn new(incarnation: Incarnation, depth: u64, now: Duration) -> Self {
         Account {
+            incarnation,
             level: depth,
             at: now,
             received_at: now,

@@ -65,6 +65,10 @@ pub struct MembershipCounters {
     pub respawns: u64,
 }
 
+/// What gossip refused since the node started. Clones are the same.
+#[derive(Clone, Debug)]
+pub struct GossipCounts(Arc<Counts>);
+
 #[derive(Debug, Default)]
 pub(super) struct Counts {
     invalid_frames: AtomicU64,
@@ -246,12 +250,12 @@ impl MembershipHandle {
 
     /// How often frames of gossip, or parts of them, were refused, by the names of the reasons.
     pub fn refused(&self) -> Vec<(&'static str, u64)> {
-        let count =
-            |refusal: Refusal| self.counts.refused[refusal as usize].load(Ordering::Relaxed);
-        REFUSALS
-            .into_iter()
-            .map(|refusal| (refusal.name(), count(refusal)))
-            .collect()
+        self.counts().refused()
+    }
+
+    /// The same, for whoever is to know no more.
+    pub fn counts(&self) -> GossipCounts {
+        GossipCounts(self.counts.clone())
     }
 
     pub fn counters(&self) -> MembershipCounters {
@@ -259,6 +263,17 @@ impl MembershipHandle {
             invalid_frames: self.counts.invalid_frames.load(Ordering::Relaxed),
             respawns: self.counts.respawns(),
         }
+    }
+}
+
+// === impl GossipCounts ===
+
+impl GossipCounts {
+    /// How often frames of gossip, or parts of them, were refused, by the names of the reasons.
+    pub fn refused(&self) -> Vec<(&'static str, u64)> {
+        let count = |why: Refusal| self.0.refused[why as usize].load(Ordering::Relaxed);
+        let all = REFUSALS.into_iter();
+        all.map(|why| (why.name(), count(why))).collect()
     }
 }
 

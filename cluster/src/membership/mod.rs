@@ -23,6 +23,8 @@ mod tests;
 mod transport;
 mod view;
 
-pub use handle::{Membership, MembershipConfig, MembershipCounters, MembershipHandle};
+pub use handle::{
+    GossipCounts, Membership, MembershipConfig, MembershipCounters, MembershipHandle,
+};
 pub use rows::{MAX_ROWS, PLAN_MAX_BYTES, ROW_MAX_BYTES, RowChange};
 pub use view::{ClusterView, NodeView, TrustShown};

@@ -14,7 +14,7 @@ use super::drill::{Drill, drill};
 use super::fan_out::ask_all;
 use super::problem::Problem;
 use super::query::Query;
-use crate::quota::PlanFigures;
+use crate::quota::{FLAGGED, PlanFigures};
 
 /// The name of the question that nodes ask each other.
 const QUESTION: &str = "plan";
@@ -95,6 +95,9 @@ pub struct NodeStatus {
     pub newest_version: Option<Stamp>,
     pub addresses: Addresses,
     pub trust: TrustStatus,
+    /// What the node that answers does not believe of this one, in words: stamps from the far future, records that
+    /// are none, more given away of a package than there can be. Empty where all is well.
+    pub flagged: Vec<String>,
     /// The program's version.
     pub program: String,
     /// How the node mints and what it knows of the mint plan; null where it was not asked (`?minting=true`) or
@@ -134,6 +137,16 @@ pub async fn get_cluster(
         authorities: authorities(&snapshot),
         ..status(&view, &snapshot)
     };
+    for (node, reason) in health.flags() {
+        if let Some(node) = status.node_mut(node.as_str()) {
+            node.flagged.push(reason);
+        }
+    }
+    for node in state.quota.flagged().0 {
+        if let Some(node) = status.node_mut(node.as_str()) {
+            node.flagged.push(FLAGGED.to_owned());
+        }
+    }
     let here = state.quota.plan();
     if query.minting {
         let told = ask_all(&state, QUESTION, "", Some(here)).await;
@@ -241,6 +254,7 @@ fn node_status(
             issuer: !node.trust.issues.is_empty(),
             revoked: false,
         },
+        flagged: Vec::new(),
         program: node.version.clone(),
         minting: None,
         minting_unanswered: None,

@@ -86,6 +86,16 @@ pub(super) fn figures(state: &AdminState, page: &mut Exposition) {
     for (reason, count) in state.mesh.refused() {
         page.sample("weir_mesh_refused_total", &[("reason", reason)], count);
     }
+    if let Some(gossip) = &state.gossip {
+        page.family(
+            "weir_gossip_refused_total",
+            "counter",
+            "Frames of gossip, and parts of them, that a node did not take, by reason.",
+        );
+        for (reason, count) in gossip.refused() {
+            page.sample("weir_gossip_refused_total", &[("reason", reason)], count);
+        }
+    }
     page.family(
         "weir_mesh_inbound_dropped_total",
         "counter",

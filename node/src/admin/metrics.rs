@@ -215,6 +215,12 @@ fn packages(state: &AdminState, page: &mut Exposition) {
     );
     page.sample("weir_mint_fenced", &[], u64::from(plan.fenced.is_some()));
     page.family(
+        "weir_package_flagged_total",
+        "counter",
+        "Times a node was found to give away more of a package than it can have.",
+    );
+    page.sample("weir_package_flagged_total", &[], state.quota.flagged().1);
+    page.family(
         "weir_gateway_balance_bytes",
         "gauge",
         "Bytes this node may carry now; negative is debt.",

@@ -49,7 +49,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::sync::watch;
-use weir_cluster::membership::ClusterView;
+use weir_cluster::membership::{ClusterView, GossipCounts};
 use weir_cluster::mesh::MeshHandle;
 use weir_config::{NodeId, moment};
 
@@ -94,6 +94,8 @@ pub struct AdminState {
     pub platform: Option<PlatformHandle>,
     /// For letting nodes in; absent where nobody started its actor.
     pub identity: Option<IdentityParts>,
+    /// What gossip refused; absent where nobody gossips.
+    pub gossip: Option<GossipCounts>,
     /// Restarts by actor.
     pub restarts: Vec<(&'static str, RestartCount)>,
     failed_attempts: Arc<auth::FailedAttempts>,
@@ -125,6 +127,7 @@ impl AdminState {
             readiness: Arc::new(Readiness::default()),
             platform: None,
             identity: None,
+            gossip: None,
             restarts: Vec::new(),
             failed_attempts: Arc::default(),
             copying: Arc::default(),

@@ -247,6 +247,15 @@ fn warnings(cluster: &Value) -> String {
             line(&cluster["node"])
         ));
     }
+    for node in items(&cluster["nodes"]) {
+        for why in items(&node["flagged"]) {
+            text.push_str(&format!(
+                "{} is flagged: {}.\n",
+                line(&node["id"]),
+                line(why)
+            ));
+        }
+    }
     match cluster["conflicts"].as_u64() {
         None | Some(0) => {}
         Some(conflicts) => text.push_str(&format!(

@@ -244,6 +244,7 @@ impl Node {
         );
         state.started = began;
         state.identity = Some(identity);
+        state.gossip = Some(membership.counts());
         state.platform = Some(PlatformHandle::new(platform.clone(), front));
         state.restarts = vec![
             ("ConfigActor", actors::restarts(&config)),

@@ -1,6 +1,7 @@
 //! A giver gains nothing by lying, and an honest one is not taken for a liar.
 
 use proptest::prelude::*;
+use weir_config::NodeId;
 
 use super::*;
 
@@ -14,15 +15,22 @@ fn gives(to: &Node, counter: u64) -> Entry {
     }
 }
 
-fn giver(id: u64, share: u64) -> Giver {
-    Giver {
-        incarnation: Incarnation(id),
-        share,
-    }
+/// A node of this name in its life of this number, with this share of the minting.
+#[derive(Clone)]
+struct Peer(NodeId, u64, u64);
+
+fn giver(id: u64, share: u64) -> Peer {
+    Peer(format!("n{id}").parse().unwrap(), id, share)
 }
 
 /// Hears a row and credits what is covered; whether the giver was flagged by that.
-fn hear(audit: &mut Audit, node: &mut Node, from: Giver, entry: &Entry, now: Duration) -> bool {
+fn hear(audit: &mut Audit, node: &mut Node, from: &Peer, entry: &Entry, now: Duration) -> bool {
+    let Peer(name, life, share) = from;
+    let from = Giver {
+        node: name,
+        incarnation: Incarnation(*life),
+        share: *share,
+    };
     let covered = audit.hear(&node.ledger, from, entry, now);
     node.ledger
         .credit_up_to(&node.purse, from.incarnation, covered.counter);
@@ -44,7 +52,7 @@ proptest! {
             let mut entry = gives(&node, counter);
             entry.given.push((Incarnation(50), others[step % others.len()] * step as u64));
             first.get_or_insert(now);
-            hear(&mut audit, &mut node, giver(9, SHARE), &entry, now);
+            hear(&mut audit, &mut node, &giver(9, SHARE), &entry, now);
             let elapsed = (now - first.unwrap()).as_millis() as u64;
             let due = SECOND / 4 * elapsed / 1_000;
             // A clock that is 2 % fast, and one part a row.
@@ -66,7 +74,7 @@ fn a_liar_that_goes_on_is_flagged_and_ignored_until_it_stops_for_a_minute() {
         if hear(
             &mut audit,
             &mut node,
-            giver(9, SHARE),
+            &giver(9, SHARE),
             &gives(&node_like(1), counter),
             now,
         ) {
@@ -75,14 +83,14 @@ fn a_liar_that_goes_on_is_flagged_and_ignored_until_it_stops_for_a_minute() {
     }
     let flagged_at = flagged_at.expect("eight times its share is never flagged");
     assert!(flagged_at < ms(15_000), "{flagged_at:?}");
-    assert_eq!(audit.flagged().collect::<Vec<_>>(), [Incarnation(9)]);
+    assert_eq!(audit.flagged().collect::<Vec<_>>(), [&giver(9, SHARE).0]);
     let credited = node.ledger.received_from(Incarnation(9));
     for _ in 0..100 {
         now += ms(100);
         hear(
             &mut audit,
             &mut node,
-            giver(9, SHARE),
+            &giver(9, SHARE),
             &gives(&node_like(1), counter),
             now,
         );
@@ -96,11 +104,50 @@ fn a_liar_that_goes_on_is_flagged_and_ignored_until_it_stops_for_a_minute() {
     hear(
         &mut audit,
         &mut node,
-        giver(9, SHARE),
+        &giver(9, SHARE),
         &gives(&node_like(1), counter),
         now,
     );
     assert_eq!(audit.flagged().count(), 0);
+}
+
+#[test]
+fn a_liar_that_begins_anew_gains_nothing_by_it() {
+    let mut node = Node::new(1, 4);
+    let mut audit = Audit::default();
+    for life in 0..20 {
+        let lies = gives(&node, SECOND);
+        let liar = Peer("liar".parse().unwrap(), 100 + life, 0);
+        hear(&mut audit, &mut node, &liar, &lies, ms(10 * life));
+    }
+    let credited = node.ledger.figures().received_total + node.ledger.figures().lost_total;
+    assert!(credited <= SECOND + 20, "{credited}");
+}
+
+/// All of the demand is on one node, and every row arrives.
+#[test]
+fn what_honest_nodes_give_is_credited_at_once() {
+    let mut nodes: Vec<Audited> = (1..=NODES as u64)
+        .map(|id| audited(id, 1_000, 1_000_000))
+        .collect();
+    let hot = Second {
+        offered: [2_000, 0, 0, 0],
+        ..quiet()
+    };
+    let mut now = Duration::ZERO;
+    for _ in 0..200 {
+        now += ms(100);
+        // Interval 0: the demand stays where it is.
+        turns(&mut nodes, &hot, 0, now);
+        exchange(&mut nodes, &hot, 0, now, &mut [0; NODES]).unwrap();
+    }
+    let received = nodes[0].node.ledger.figures().received_total;
+    assert!(received > 12 * SECOND, "{received}");
+    let others = nodes[1..]
+        .iter()
+        .map(|other| other.node.ledger.given_to(Incarnation(1)));
+    let seen = (2..=NODES as u64).map(|id| nodes[0].node.ledger.received_from(Incarnation(id)));
+    assert_eq!(seen.sum::<u64>(), others.sum::<u64>());
 }
 
 fn node_like(id: u64) -> Node {
@@ -112,34 +159,31 @@ fn what_a_giver_was_given_itself_is_its_to_give() {
     let mut node = Node::new(1, 4);
     let mut audit = Audit::default();
     let (x, m) = (giver(8, WHOLE / 2), giver(9, 0));
+    let of_m = Incarnation(9);
     // Everyone is met, and X gives all it has to M, which gives it on at once.
     let empty = Entry::default();
-    for who in [x, m] {
+    for who in [&x, &m] {
         hear(&mut audit, &mut node, who, &empty, ms(0));
     }
     let to_m = |counter| Entry {
-        given: vec![(m.incarnation, counter)],
+        given: vec![(of_m, counter)],
         ..Entry::default()
     };
     // Listed with nothing: from now on what is added is known to be new.
-    hear(&mut audit, &mut node, x, &to_m(0), ms(10));
+    hear(&mut audit, &mut node, &x, &to_m(0), ms(10));
     let first = gives(&node, SECOND);
-    hear(&mut audit, &mut node, m, &first, ms(20));
-    assert_eq!(
-        node.ledger.received_from(m.incarnation),
-        SECOND,
-        "its burst"
-    );
+    hear(&mut audit, &mut node, &m, &first, ms(20));
+    assert_eq!(node.ledger.received_from(of_m), SECOND, "its burst");
     let second = gives(&node, SECOND * 5 / 4);
-    hear(&mut audit, &mut node, m, &second, ms(30));
-    let covered = node.ledger.received_from(m.incarnation);
+    hear(&mut audit, &mut node, &m, &second, ms(30));
+    let covered = node.ledger.received_from(of_m);
     assert!(
         covered < SECOND + SECOND / 100,
         "nothing explains it yet: {covered}"
     );
-    hear(&mut audit, &mut node, x, &to_m(SECOND / 4), ms(40));
-    hear(&mut audit, &mut node, m, &second, ms(50));
-    assert_eq!(node.ledger.received_from(m.incarnation), SECOND * 5 / 4);
+    hear(&mut audit, &mut node, &x, &to_m(SECOND / 4), ms(40));
+    hear(&mut audit, &mut node, &m, &second, ms(50));
+    assert_eq!(node.ledger.received_from(of_m), SECOND * 5 / 4);
 }
 
 /// A node of a small cluster, with an audit of the others.
@@ -306,7 +350,13 @@ fn exchange(
                 continue;
             };
             let Audited { node, audit, .. } = &mut nodes[to];
-            let flagged = hear(audit, node, giver(incarnation.0, SHARE), &entry, now);
+            let flagged = hear(
+                audit,
+                node,
+                &Peer(format!("n{from}").parse().unwrap(), incarnation.0, SHARE),
+                &entry,
+                now,
+            );
             prop_assert!(!flagged, "node {from} is flagged by {to} at {now:?}");
             prop_assert_eq!(audit.flagged().count(), 0);
             credited[to] += 1;

@@ -1,4 +1,5 @@
-//! Writes the seed corpus anew: one small sample of each kind of input, into `fuzz/corpus`.
+//! Writes the seed corpus anew: one small sample of each kind of input, into `fuzz/corpus`. In `fuzz/`:
+//! `cargo run --example seeds`.
 
 use std::fs;
 use std::path::Path;
