@@ -6,6 +6,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use crate::client::{Answer, Call, whole};
+use crate::wait_until;
 
 /// The admin API of one node, with the cluster's token.
 #[derive(Clone, Debug)]

@@ -38,15 +38,21 @@ impl Cluster {
 
     /// As [`start`](Self::start), with sections of `node.toml` for every node.
     pub async fn start_with(count: usize, extra: &str) -> Self {
-        Self::begin(count, extra, false).await
+        Self::begin(count, extra, "", false).await
+    }
+
+    /// `count` nodes that agree, whose certificates hold for so many seconds.
+    pub async fn start_short_lived(count: usize, life_s: u64) -> Self {
+        let mesh = format!("certificate_life_s = {life_s}\n");
+        Self::begin(count, LIMITS, &mesh, false).await
     }
 
     /// `count` nodes that agree, with a wire into each mesh port which a test can cut and measure.
     pub async fn start_wired(count: usize, extra: &str) -> Self {
-        Self::begin(count, extra, true).await
+        Self::begin(count, extra, "", true).await
     }
 
-    async fn begin(count: usize, extra: &str, wired: bool) -> Self {
+    async fn begin(count: usize, extra: &str, mesh: &str, wired: bool) -> Self {
         let dir = tempfile::Builder::new()
             .prefix("weir-test-")
             .tempdir()
@@ -63,6 +69,9 @@ impl Cluster {
                 )
             })
             .collect();
+        for node in &mut nodes {
+            mesh.clone_into(&mut node.mesh_settings);
+        }
         let wires = Wires::default();
         if wired {
             for (i, node) in nodes.iter_mut().enumerate() {

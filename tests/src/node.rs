@@ -28,6 +28,8 @@ pub struct Node {
     pub advertise: Option<SocketAddr>,
     /// What lets it into the cluster at its next start, as `weir token join` prints it.
     pub join: Option<String>,
+    /// Lines added to the section `mesh` of the settings.
+    pub mesh_settings: String,
     dir: PathBuf,
     /// Lines added to the settings, whole sections.
     extra: String,
@@ -48,6 +50,7 @@ impl Node {
             mesh: free_addr(),
             advertise: None,
             join: None,
+            mesh_settings: String::new(),
             dir: dir.join(id),
             extra: extra.to_owned(),
             process: None,
@@ -64,7 +67,7 @@ impl Node {
         let settings = format!(
             "[node]\nid = \"{}\"\nregion = \"{}\"\ndata_dir = \"{}\"\n\n\
              [link]\nhttp = \"{}\"\nhttps = \"{}\"\nworkers = 2\n\n[admin]\nlisten = \"{}\"\n\n\
-             [mesh]\nlisten = \"{}\"\n{}seeds = [{}]\n\n{}\n",
+             [mesh]\nlisten = \"{}\"\n{}{}seeds = [{}]\n\n{}\n",
             self.id,
             self.region,
             self.data_dir().display(),
@@ -73,6 +76,7 @@ impl Node {
             self.admin_addr,
             self.mesh,
             advertise,
+            self.mesh_settings,
             seeds.join(", "),
             self.extra,
         );
@@ -98,6 +102,15 @@ impl Node {
         let settings = self.settings_file();
         let settings = settings.to_str().expect("paths of tests are text");
         self.start_as(weir_command(&["node", "--config", settings]));
+    }
+
+    /// As [`start`](Self::start), with arguments beside its settings.
+    pub fn start_with(&mut self, arguments: &[&str]) {
+        let settings = self.settings_file();
+        let settings = settings.to_str().expect("paths of tests are text");
+        let mut all = vec!["node", "--config", settings];
+        all.extend(arguments);
+        self.start_as(weir_command(&all));
     }
 
     /// As [`start`](Self::start), in a way that lets [`Process::limit_files`] fill its disk.

@@ -73,6 +73,16 @@ pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) -> Duration {
 
 impl TestNode {
     pub fn start(id: &str, listener: TcpListener, seeds: &[SocketAddr]) -> TestNode {
+        TestNode::start_slow(id, listener, seeds, Duration::from_millis(100))
+    }
+
+    /// With so long between two rounds of gossip.
+    pub fn start_slow(
+        id: &str,
+        listener: TcpListener,
+        seeds: &[SocketAddr],
+        gossip_interval: Duration,
+    ) -> TestNode {
         let addr = listener.local_addr().unwrap();
         let snapshot = ConfigSnapshot::default().shared();
         let config = MembershipConfig {
@@ -82,7 +92,7 @@ impl TestNode {
             version: "0.0.0".to_owned(),
             mesh_addr: addr,
             seeds: seeds.iter().map(SocketAddr::to_string).collect(),
-            gossip_interval: Duration::from_millis(100),
+            gossip_interval,
             admin: Some("127.0.0.1:9001".parse().unwrap()),
             link_http: None,
             link_https: None,
