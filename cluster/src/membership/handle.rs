@@ -16,9 +16,9 @@ use super::guard::Guard;
 use super::keys;
 use super::rows::{self, MAX_ROWS, RowChange, RowChanges};
 use super::runner::Runner;
-use super::transport::{Gate, MeshTransport};
+use super::transport::{Carrier, Gate, MeshTransport};
 use super::view::{ClusterView, NodeView, TrustShown};
-use crate::mesh::{MeshError, MeshHandle};
+use crate::mesh::{Inbound, MeshError, MeshHandle};
 
 /// Authorities that are told of: a rotation has two.
 const TRUST_NAMES: usize = 3;
@@ -112,6 +112,15 @@ impl Membership {
         mesh: MeshHandle,
     ) -> Result<MembershipHandle, MeshError> {
         let inbound = mesh.take_inbound().ok_or(MeshError::Stopped)?;
+        Ok(Membership::start_over(config, Arc::new(mesh), inbound))
+    }
+
+    /// The same over whatever carries frames.
+    pub(super) fn start_over(
+        config: MembershipConfig,
+        mesh: Arc<dyn Carrier>,
+        inbound: mpsc::Receiver<Inbound>,
+    ) -> MembershipHandle {
         let (view_tx, view) = watch::channel(Arc::new(alone(&config)));
         let (leave, leave_rx) = mpsc::channel(1);
         let counts = Arc::new(Counts::default());
@@ -137,13 +146,13 @@ impl Membership {
             leave_rx,
         );
         tokio::spawn(runner.run());
-        Ok(MembershipHandle {
+        MembershipHandle {
             desired,
             view,
             rows,
             leave,
             counts,
-        })
+        }
     }
 }
 
@@ -345,6 +354,11 @@ impl Desired {
             }
             known.set(key, value);
         }
+    }
+
+    /// Rows that say something.
+    pub fn rows(&self) -> usize {
+        self.keys.lock().rows
     }
 
     /// All keys, for an incarnation that begins: no change of them is still to be told.

@@ -17,6 +17,8 @@ mod rows;
 #[cfg(test)]
 mod rows_tests;
 mod runner;
+#[cfg(test)]
+mod scale;
 mod signed;
 #[cfg(test)]
 mod tests;

@@ -81,6 +81,11 @@ impl Publisher {
         said.sign(&credentials)
     }
 
+    /// Keys under which something was ever said.
+    pub fn keys(&self) -> usize {
+        self.versions.len()
+    }
+
     /// The newest version that is signed.
     pub fn version(&self) -> u64 {
         self.keys.keys().next_back().copied().unwrap_or(0)

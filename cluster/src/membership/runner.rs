@@ -17,7 +17,7 @@ use weir_config::NodeId;
 use super::handle::{Counts, Desired, MembershipConfig, Push};
 use super::keys;
 use super::publisher::Publisher;
-use super::rows::RowChanges;
+use super::rows::{MAX_ROWS, RowChanges};
 use super::signed;
 use super::transport::MeshTransport;
 use super::view::{ClusterView, Viewer};
@@ -63,6 +63,8 @@ enum End {
     Died(String),
     /// An incarnation of this node that ran before has a higher generation: the clock was set back.
     Outranked(u64),
+    /// It has said something under so many keys that its peers take no more.
+    Full,
     Left,
 }
 
@@ -111,6 +113,9 @@ impl Runner {
                 End::Outranked(generation) => {
                     tracing::warn!(generation, "this node has run before under a later clock");
                     self.generation = generation;
+                }
+                End::Full => {
+                    tracing::info!("gossip begins anew, without keys that say nothing any more")
                 }
                 End::Died(reason) => {
                     let respawns = self.counts.respawn();
@@ -224,6 +229,9 @@ impl Runner {
                 _ = tick.tick() => {
                     to_look = true;
                     self.sign_of_life(&chitchat).await;
+                    if self.is_full() {
+                        return End::Full;
+                    }
                 }
                 () = sleep_until(look_from), if to_look => {
                     to_look = false;
@@ -245,7 +253,7 @@ impl Runner {
         if let Some(view) = look.view {
             let live = view.nodes.iter().filter(|node| node.live);
             let places = live.map(|node| (node.id.clone(), node.mesh_addr));
-            self.transport.mesh.expect(places);
+            self.transport.mesh.expect(places.collect());
             self.view.send_if_modified(|known| {
                 let changed = **known != view;
                 if changed {
@@ -334,6 +342,11 @@ impl Runner {
             self.set_keys(chitchat, &changes, |_, _| ()).await;
         }
         self.signed_to = self.publisher.version();
+    }
+
+    /// Whether most of the keys that peers still take are ones that say nothing any more.
+    fn is_full(&self) -> bool {
+        self.publisher.keys() >= MAX_ROWS && self.desired.rows() <= MAX_ROWS / 2
     }
 
     async fn say_goodbye(&mut self, chitchat: ChitchatHandle) {

@@ -174,7 +174,7 @@ async fn gossip_that_dies_is_started_anew() {
     let me = ChitchatId::new("a", 0, config.mesh_addr);
     let gate = Gate::new(Guard::new(me, config.cluster.clone(), trust_of("a")));
     let transport = MeshTransport {
-        mesh: mesh("a", listener),
+        mesh: Arc::new(mesh("a", listener)),
         inbound: Arc::new(tokio::sync::Mutex::new(inbound)),
         counts: Arc::default(),
         blame: Arc::default(),

@@ -13,20 +13,30 @@ use chitchat::{ChitchatEnvelope, ChitchatId};
 use parking_lot::Mutex;
 use tokio::sync::{OwnedMutexGuard, mpsc};
 use tokio::time::Instant;
+use weir_config::NodeId;
 
 use super::codec::{Codec, Decoded};
 use super::frame::{Frame, Refusal};
 use super::guard::{Guard, Moment};
 use super::handle::Counts;
 use crate::mesh::{Inbound, MeshHandle};
-use crate::trust::now_ms;
+use crate::trust::{SharedTrust, now_ms};
 
 /// How long nothing is taken from a peer whose frame killed gossip. Others pass on what it has to say.
 const BARRED_FOR: Duration = Duration::from_secs(30);
 
+/// What carries frames to other nodes: the mesh.
+pub(super) trait Carrier: Send + Sync {
+    /// Queues a frame to a peer; one that cannot go is dropped.
+    fn send(&self, to: SocketAddr, frame: Bytes);
+    /// Says which live node is dialled where.
+    fn expect(&self, live: Vec<(NodeId, SocketAddr)>);
+    fn trust(&self) -> &SharedTrust;
+}
+
 /// Hands a [`MeshSocket`] to each incarnation of chitchat in turn.
 pub(super) struct MeshTransport {
-    pub mesh: MeshHandle,
+    pub mesh: Arc<dyn Carrier>,
     pub inbound: Arc<tokio::sync::Mutex<mpsc::Receiver<Inbound>>>,
     pub counts: Arc<Counts>,
     pub blame: Arc<Blame>,
@@ -51,7 +61,7 @@ struct Blamed {
 
 struct MeshSocket {
     listen_addr: SocketAddr,
-    mesh: MeshHandle,
+    mesh: Arc<dyn Carrier>,
     /// Ours as long as this incarnation lives.
     inbound: OwnedMutexGuard<mpsc::Receiver<Inbound>>,
     codec: Codec,
@@ -87,6 +97,20 @@ impl Transport for MeshTransport {
             blame: self.blame.clone(),
             gate: self.gate.clone(),
         }))
+    }
+}
+
+impl Carrier for MeshHandle {
+    fn send(&self, to: SocketAddr, frame: Bytes) {
+        MeshHandle::send(self, to, frame);
+    }
+
+    fn expect(&self, live: Vec<(NodeId, SocketAddr)>) {
+        MeshHandle::expect(self, live);
+    }
+
+    fn trust(&self) -> &SharedTrust {
+        MeshHandle::trust(self)
     }
 }
 
