@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Everything that must hold before a change is taken. Installs the test runner where it is missing.
-# --long runs the tests too that are marked `#[ignore]` because they take long.
+# --long runs the tests too that are marked `#[ignore]` because they take long, and each fuzz target for half a minute.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -74,4 +74,9 @@ if cargo nextest --version >/dev/null 2>&1; then
     cargo nextest run --locked --workspace --no-fail-fast --run-ignored "$([ "$LONG" = yes ] && echo all || echo default)"
 else
     cargo test --locked --workspace --no-fail-fast -- --test-threads 2
+fi
+
+if [ "$LONG" = yes ]; then
+    step "fuzzing, half a minute each"
+    scripts/fuzz.sh all 30
 fi

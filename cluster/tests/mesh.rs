@@ -9,7 +9,7 @@ use actix_web::web::Bytes;
 use awc::error::{WsClientError, WsProtocolError as ProtocolError};
 use awc::ws::{Frame, Message};
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
-use nodes::{CLUSTER, TestNode, any_port, eventually, mesh_config, node_id, three_nodes};
+use nodes::{CLUSTER, TestNode, any_port, caller, eventually, mesh_config, node_id, three_nodes};
 use tokio::sync::mpsc;
 use weir_cluster::mesh::{
     ConfigPort, MeshError, MeshHandle, Push, PushSink, VersionSource, server,
@@ -36,19 +36,14 @@ fn spaces(count: usize, name: &str) -> Change {
     }
 }
 
-/// A gossip connection to a node, under any name.
+/// A gossip connection to a node, with a certificate of any name of any cluster.
 async fn dial(
     to: SocketAddr,
     node: &str,
     cluster: &str,
 ) -> Result<impl Sink<Message> + Stream<Item = Result<Frame, ProtocolError>> + Unpin, WsClientError>
 {
-    let request = awc::Client::new()
-        .ws(format!("ws://{to}/mesh/v1/gossip"))
-        .header("x-weir-cluster", cluster)
-        .header("x-weir-node", node)
-        .header("x-weir-mesh-addr", NOBODY);
-    request.connect().await.map(|(_, framed)| framed)
+    caller(node, cluster).gossip(to, NOBODY).await
 }
 
 /// A mesh without membership, whose frames the test reads itself.
@@ -114,27 +109,6 @@ async fn one_replica_pulls_all_from_another_and_large_answers_come_in_parts() {
     catch_up(&mut ours, &node_id("a"), a.addr, &mesh, digest).await;
     assert_eq!(ours.snapshot().buckets, theirs.snapshot().buckets);
     assert_eq!(ours.state().catalog.len(), 1_200);
-}
-
-#[actix_web::test]
-async fn a_node_of_another_cluster_is_refused_and_told_why() {
-    let a = TestNode::start("a", any_port(), &[]);
-    match dial(a.addr, "x", "elsewhere").await.err() {
-        Some(WsClientError::InvalidResponseStatus(status)) => assert_eq!(status, 403),
-        other => panic!("{other:?}"),
-    }
-    let stranger =
-        MeshHandle::start(mesh_config("x", "elsewhere", NOBODY.parse().unwrap())).unwrap();
-    match stranger.client().ask_stamps(a.addr, &[0]).await {
-        Err(MeshError::Refused {
-            status: 403,
-            reason,
-            ..
-        }) => {
-            assert!(reason.contains("node.cluster"), "{reason}");
-        }
-        other => panic!("{other:?}"),
-    }
 }
 
 #[actix_web::test]
@@ -269,10 +243,11 @@ async fn what_is_cut_neither_gossips_nor_answers() {
 }
 
 #[actix_web::test]
-async fn a_node_says_who_it_is_to_an_operator_with_curl() {
+async fn a_node_says_who_it_is_to_an_operator_with_a_nodes_certificate() {
     let a = TestNode::start("a", any_port(), &[]);
     let url = format!("http://{}/mesh/v1/node", a.addr);
-    let answer: serde_json::Value = awc::Client::new()
+    let operator = caller("b", CLUSTER).http();
+    let answer: serde_json::Value = operator
         .get(url)
         .send()
         .await
@@ -292,17 +267,6 @@ async fn a_node_that_is_not_there_is_an_error_in_time() {
     let gone = any_port().local_addr().unwrap();
     let error = mesh.client().pull(gone, &[]).await.unwrap_err();
     assert!(matches!(error, MeshError::Unreachable { .. }), "{error}");
-}
-
-#[test]
-fn an_address_others_can_reach_is_refused_in_one_sentence() {
-    let error = server::bind("0.0.0.0:7001".parse().unwrap())
-        .unwrap_err()
-        .to_string();
-    assert!(
-        error.contains("mesh.listen is 0.0.0.0:7001") && error.contains("127.0.0.1:7001"),
-        "{error}"
-    );
 }
 
 #[test]

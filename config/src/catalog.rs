@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::object::{
-    AgreementText, Business, DEFAULT_REGIONS, Gateway, Kind, MiniProgram, Object, ObjectKey,
-    PlatformSecret, Record, Region, Schedule, Space, Token,
+    AgreementText, Authority, Business, DEFAULT_REGIONS, Gateway, Kind, MiniProgram, Node, Object,
+    ObjectKey, PlatformSecret, Record, Region, Schedule, Space, Token,
 };
 
 /// The newest record of every object. Cloning is cheap enough for a snapshot a change (records are shared).
@@ -108,6 +108,8 @@ impl Catalog {
     typed!(business, businesses, Business, Business);
     typed!(region, regions, Region, Region);
     typed!(token, tokens, Token, Token);
+    typed!(node, nodes, Node, Node);
+    typed!(authority, authorities, Authority, Authority);
     typed!(
         agreement_text,
         agreement_texts,

@@ -5,6 +5,7 @@ pub mod call_id;
 pub mod cli;
 pub mod config_actor;
 pub mod forward;
+pub mod identity;
 pub mod link;
 pub mod monitor;
 pub mod origin;
@@ -22,3 +23,6 @@ pub mod store;
 pub mod supervise;
 pub mod telemetry;
 pub mod tls;
+#[cfg(test)]
+#[path = "../../cluster/tests/nodes/trusted.rs"]
+mod trusted;

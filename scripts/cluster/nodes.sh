@@ -64,7 +64,22 @@ start_node() {
     free_port $((MESH_PORTS + i)) "the mesh of node $i"
     count=$(known_nodes | wc -l)
     write_settings "$i" "$((count > NODES ? count : NODES))"
-    start_process "node-$i" "$WEIR" node --config "$STATE/node-$i.toml"
+    local join=''
+    [ "$i" -eq 1 ] || [ -f "$STATE/node-$i/mesh/identity.json" ] || join=$(join_token "$i")
+    # Not among its arguments, which everybody on this machine can see.
+    WEIR_JOIN=$join start_process "node-$i" "$WEIR" node --config "$STATE/node-$i.toml"
+}
+
+# join_token I: what lets node I into the cluster, from a running node that may give it. The second node may let others
+# in too, so that no single disk holds the cluster's future.
+join_token() {
+    local i=$1 j issuer=()
+    [ "$i" -ne 2 ] || issuer=(--issuer)
+    for j in $(running_nodes); do
+        WEIR_TOKEN=$(token) "$WEIR" token join --admin "http://127.0.0.1:$((ADMIN_PORTS + j))" \
+            --node "$(name_of "$i")" ${issuer[@]+"${issuer[@]}"} 2>/dev/null && return 0
+    done
+    fail "node $i needs a token to join, and no running node could give it one; start node 1 first: scripts/cluster.sh start 1"
 }
 
 # Until the node says it is ready. Its last words are shown where it ends instead.

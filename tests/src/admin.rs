@@ -6,6 +6,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use crate::client::{Answer, Call, whole};
+use crate::wait_until;
 
 /// The admin API of one node, with the cluster's token.
 #[derive(Clone, Debug)]
@@ -111,6 +112,21 @@ impl Admin {
         let call = Call::new(Method::GET, self.addr, &self.addr.to_string(), "/metrics");
         let answer = call.try_send().await.ok()?;
         Some(answer.text().to_owned())
+    }
+
+    /// What lets a node of this name into the cluster, and lets it issue certificates, so that any node of a test may
+    /// be lost.
+    pub async fn join_token(&self, node: &str) -> String {
+        let body = json!({ "node": node, "issuer": true });
+        let (join, _) = wait_until("a node makes a join token", async || {
+            let path = "/cluster/join-tokens";
+            let answer = self.call(Method::POST, path, Some(&body)).await;
+            // A node that has just joined gets the keys within a second.
+            let lacking = answer.status == 409 && answer.json()["code"] == "not_an_issuer";
+            (!lacking).then(|| accepted(path, answer)["join"].as_str().map(str::to_owned))
+        })
+        .await;
+        join.expect("a token is a text")
     }
 
     /// `GET /cluster`; `None` while it cannot be had.

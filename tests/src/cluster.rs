@@ -38,15 +38,21 @@ impl Cluster {
 
     /// As [`start`](Self::start), with sections of `node.toml` for every node.
     pub async fn start_with(count: usize, extra: &str) -> Self {
-        Self::begin(count, extra, false).await
+        Self::begin(count, extra, "", false).await
+    }
+
+    /// `count` nodes that agree, whose certificates hold for so many seconds.
+    pub async fn start_short_lived(count: usize, life_s: u64) -> Self {
+        let mesh = format!("certificate_life_s = {life_s}\n");
+        Self::begin(count, LIMITS, &mesh, false).await
     }
 
     /// `count` nodes that agree, with a wire into each mesh port which a test can cut and measure.
     pub async fn start_wired(count: usize, extra: &str) -> Self {
-        Self::begin(count, extra, true).await
+        Self::begin(count, extra, "", true).await
     }
 
-    async fn begin(count: usize, extra: &str, wired: bool) -> Self {
+    async fn begin(count: usize, extra: &str, mesh: &str, wired: bool) -> Self {
         let dir = tempfile::Builder::new()
             .prefix("weir-test-")
             .tempdir()
@@ -63,6 +69,9 @@ impl Cluster {
                 )
             })
             .collect();
+        for node in &mut nodes {
+            mesh.clone_into(&mut node.mesh_settings);
+        }
         let wires = Wires::default();
         if wired {
             for node in &mut nodes {
@@ -70,23 +79,24 @@ impl Cluster {
             }
         }
         let meshes: Vec<_> = nodes.iter().map(Node::dialled).collect();
-        for (i, node) in nodes.iter_mut().enumerate() {
-            // The first begins the cluster; the others know everybody.
-            let seeds: Vec<_> = meshes
-                .iter()
-                .copied()
-                .filter(|mesh| i > 0 && *mesh != meshes[i])
-                .collect();
-            node.configure(&seeds);
-            node.start();
-        }
+        // The first begins the cluster.
+        nodes[0].configure(&[]);
+        nodes[0].start();
         let origin = Origin::start(dir.path()).await;
-        for node in &mut nodes {
-            node.ready().await;
-        }
+        nodes[0].ready().await;
         let token = nodes[0]
             .token()
             .expect("a ready first node has made the token");
+        // The others join it, and know nobody else.
+        let admin = nodes[0].admin(&token);
+        for node in &mut nodes[1..] {
+            node.configure(&[]);
+            node.join = Some(admin.join_token(&node.id).await);
+            node.start();
+        }
+        for node in &mut nodes[1..] {
+            node.ready().await;
+        }
         for (i, node) in nodes.iter().enumerate() {
             let seeds: Vec<_> = meshes
                 .iter()
@@ -104,6 +114,21 @@ impl Cluster {
         };
         cluster.agree().await;
         cluster
+    }
+
+    /// Starts a node whose disk was lost: it is revoked by way of another node, and joins anew.
+    pub async fn start_anew(&mut self, node: usize) {
+        let id = self.nodes[node].id.clone();
+        let others = (0..self.nodes.len()).filter(|other| *other != node);
+        let other = others
+            .into_iter()
+            .find(|other| self.nodes[*other].is_running());
+        let admin = self.admin(other.expect("another node runs"));
+        admin
+            .post(&format!("/cluster/nodes/{id}/revoke"), None)
+            .await;
+        self.nodes[node].join = Some(admin.join_token(&id).await);
+        self.nodes[node].start();
     }
 
     pub fn dir(&self) -> &Path {

@@ -26,6 +26,10 @@ pub struct Node {
     pub mesh: SocketAddr,
     /// Where others dial its mesh, where that is not `mesh`: a wire that a test can cut.
     pub advertise: Option<SocketAddr>,
+    /// What lets it into the cluster at its next start, as `weir token join` prints it.
+    pub join: Option<String>,
+    /// Lines added to the section `mesh` of the settings.
+    pub mesh_settings: String,
     dir: PathBuf,
     /// Lines added to the settings, whole sections.
     extra: String,
@@ -45,6 +49,8 @@ impl Node {
             admin_addr: free_addr(),
             mesh: free_addr(),
             advertise: None,
+            join: None,
+            mesh_settings: String::new(),
             dir: dir.join(id),
             extra: extra.to_owned(),
             process: None,
@@ -61,7 +67,7 @@ impl Node {
         let settings = format!(
             "[node]\nid = \"{}\"\nregion = \"{}\"\ndata_dir = \"{}\"\n\n\
              [link]\nhttp = \"{}\"\nhttps = \"{}\"\nworkers = 2\n\n[admin]\nlisten = \"{}\"\n\n\
-             [mesh]\nlisten = \"{}\"\n{}seeds = [{}]\n\n{}\n",
+             [mesh]\nlisten = \"{}\"\n{}{}seeds = [{}]\n\n{}\n",
             self.id,
             self.region,
             self.data_dir().display(),
@@ -70,6 +76,7 @@ impl Node {
             self.admin_addr,
             self.mesh,
             advertise,
+            self.mesh_settings,
             seeds.join(", "),
             self.extra,
         );
@@ -97,6 +104,15 @@ impl Node {
         self.start_as(weir_command(&["node", "--config", settings]));
     }
 
+    /// As [`start`](Self::start), with arguments beside its settings.
+    pub fn start_with(&mut self, arguments: &[&str]) {
+        let settings = self.settings_file();
+        let settings = settings.to_str().expect("paths of tests are text");
+        let mut all = vec!["node", "--config", settings];
+        all.extend(arguments);
+        self.start_as(weir_command(&all));
+    }
+
     /// As [`start`](Self::start), in a way that lets [`Process::limit_files`] fill its disk.
     pub fn start_on_small_disk(&mut self) {
         let settings = self.settings_file();
@@ -104,7 +120,10 @@ impl Node {
         self.start_as(small_disk(&weir_command(&["node", "--config", settings])));
     }
 
-    fn start_as(&mut self, command: Command) {
+    fn start_as(&mut self, mut command: Command) {
+        if let Some(join) = self.join.take() {
+            command.env("WEIR_JOIN", join);
+        }
         self.process = Some(Process::start(
             &self.id,
             command,

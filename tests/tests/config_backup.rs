@@ -164,6 +164,12 @@ fn cut_power(data: &Path, copy: &Path) {
             std::fs::copy(from, to.join(name)).expect("a test's own directory");
         }
     }
+    std::fs::create_dir_all(to.join("mesh")).expect("a test's own directory");
+    for file in std::fs::read_dir(data.join("mesh")).expect("the node's keys") {
+        let file = file.expect("the node's keys");
+        let to = to.join("mesh").join(file.file_name());
+        std::fs::copy(file.path(), to).expect("a test's own directory");
+    }
 }
 
 #[tokio::test]
@@ -200,7 +206,11 @@ async fn a_node_comes_back_from_nothing_from_a_peer_and_from_an_old_backup() {
                 assert!(done, "{said}");
             }
         }
-        cluster.nodes[2].start();
+        if way == "nothing" {
+            cluster.start_anew(2).await;
+        } else {
+            cluster.nodes[2].start();
+        }
         cluster.nodes[2].ready().await;
         let took = cluster.agree().await;
         println!("back from {way} {took:?} after it was ready");

@@ -202,7 +202,7 @@ async fn a_change_that_one_other_node_has_outlives_the_disk_of_the_node_that_too
             assert_eq!(program["name"], appid, "node {node}, round {round}");
         }
         // It comes back with nothing, and gets everything from the others.
-        cluster.nodes[victim].start();
+        cluster.start_anew(victim).await;
         cluster.nodes[victim].ready().await;
         let took = cluster.agree().await;
         println!("round {round}: node {victim} has everything again {took:?} after it was ready");

@@ -6,6 +6,7 @@
 //!
 //! - [`Meter`]: the hot path; two purses and counters, shared by all cores.
 //! - [`Ledger`]: one resource (bytes or requests) of one gateway on one node. Pure: no I/O, no clock.
+//! - [`Audit`]: whether what others give is theirs to give.
 //! - [`GatewayRow`]: what a node publishes of a gateway.
 //!
 //! Which share of L a node may mint, and when, is the mint plan's to say (`crate::plan`).
@@ -37,6 +38,7 @@
 //! | early turns once an interval, by a full purse | whenever a need can be met | 822 kB/s of gossip a node on 50 nodes; now 240 (without the plan) |
 //! | givers of many wait up to 3 intervals | give every turn | a row for each gift: 125 kB/s of rows a node on 50; now 90 |
 
+mod audit;
 mod call_size;
 mod charge;
 mod demand;
@@ -53,6 +55,7 @@ mod terms;
 #[cfg(test)]
 mod tests;
 
+pub use audit::{Audit, Covered, Giver};
 pub use call_size::CallSize;
 pub use charge::Charge;
 pub use incarnation::Incarnation;

@@ -138,9 +138,14 @@ impl Ledger {
 
     /// Credits what `giver` has given since its counter was last seen. Returns what was credited.
     pub fn credit(&mut self, purse: &impl Purse, giver: Incarnation, entry: &Entry) -> u64 {
-        let Some(counter) = entry.given_to(self.me) else {
-            return 0;
-        };
+        match entry.given_to(self.me) {
+            Some(counter) => self.credit_up_to(purse, giver, counter),
+            None => 0,
+        }
+    }
+
+    /// Credits what `giver` has given up to this counter. Returns what was credited.
+    pub fn credit_up_to(&mut self, purse: &impl Purse, giver: Incarnation, counter: u64) -> u64 {
         let seen = match self.received.get(&giver) {
             None if self.received.len() >= GIVERS_MAX => return 0,
             known => known.copied().unwrap_or(0),
@@ -308,8 +313,22 @@ impl Ledger {
         self.received.get(&giver).copied().unwrap_or(0)
     }
 
-    fn limit_parts(&self) -> u64 {
+    /// Whose ledger it is.
+    pub fn me(&self) -> Incarnation {
+        self.me
+    }
+
+    /// Parts a second, of the whole cluster.
+    pub(super) fn limit_parts(&self) -> u64 {
         self.limit_per_second * PARTS
+    }
+
+    /// More than the purse of any node holds: a burst of the whole limit, or what a node with all of the
+    /// minting and all of the demand may hold, where bursts are short.
+    pub(super) fn purse_max(&self) -> u64 {
+        let limit = self.limit_parts();
+        let held = self.terms.burst / 2 + self.terms.horizon();
+        in_time(limit, self.terms.burst.max(held)).max(1)
     }
 
     /// What the node wants on hand.

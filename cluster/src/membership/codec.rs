@@ -2,31 +2,27 @@
 //!
 //! The codec of [`ChitchatEnvelope`] is private in chitchat 0.13. What can encode and decode is its
 //! `UdpSocket`, so one is bound to loopback (`theirs`) beside a plain one (`ours`), and frames pass between
-//! the two and nowhere else: a datagram from any other address is dropped.
+//! the two and nowhere else: a datagram from any other address is dropped. A delta can be decoded without it,
+//! and is: it may be longer than a datagram once it is unpacked.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::Context;
 use chitchat::transport::{Socket, UdpSocket as ChitchatSocket};
-use chitchat::{ChitchatEnvelope, ChitchatMessage};
+use chitchat::{ChitchatEnvelope, ChitchatMessage, Deserializable, ProtocolVersion};
 use tokio::net::UdpSocket;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::mesh::FRAME_MAX_BYTES;
+use super::frame::{FRAME_MAX_BYTES, Frame, Message, write_delta};
 
 /// Loopback delivers at once; longer than this, the datagram is lost.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The head of every frame: magic number (little endian), protocol version 0 or 1, message type.
-const MAGIC: [u8; 2] = 45_139u16.to_le_bytes();
-const VERSION_MAX: u8 = 1;
-/// Types 0 to 2 are Syn, SynAck, Ack; 3 is BadCluster, which only says "go away" and is never taken from
-/// a peer: the mesh has already compared the cluster's name.
-const BAD_CLUSTER: u8 = 3;
-
-/// Sent after each frame that is decoded: when it comes out first, the frame was invalid.
-const SENTINEL: [u8; 4] = [MAGIC[0], MAGIC[1], VERSION_MAX, BAD_CLUSTER];
+/// Sent after each frame that is decoded: when it comes out first, the frame was invalid. The head of a frame:
+/// magic number (little endian), protocol version 1, message type 3, "bad cluster", which no frame that is
+/// given to decode has.
+const SENTINEL: [u8; 4] = [0x53, 0xb0, 1, 3];
 
 pub(super) struct Codec {
     theirs: ChitchatSocket,
@@ -35,6 +31,8 @@ pub(super) struct Codec {
     ours_addr: SocketAddr,
     buffer: Vec<u8>,
     decoding: Decoding,
+    /// The part of the frame under way that does not go through the socket.
+    delta: Option<Vec<u8>>,
 }
 
 /// How far a decode has come; kept here, since [`Codec::decoded`] may be cancelled at any await.
@@ -45,6 +43,8 @@ enum Decoding {
     Frame {
         until: Instant,
     },
+    /// It has no part that needs the socket.
+    Delta,
     /// The frame came out, its sentinel is still in the socket.
     Sentinel {
         until: Instant,
@@ -56,15 +56,6 @@ enum Decoding {
 pub(super) enum Decoded {
     Envelope(ChitchatEnvelope),
     Invalid,
-}
-
-/// Whether the head of a frame is one a peer may send.
-pub(super) fn plausible(frame: &[u8]) -> bool {
-    frame.len() > SENTINEL.len()
-        && frame.len() <= FRAME_MAX_BYTES
-        && frame[..2] == MAGIC
-        && frame[2] <= VERSION_MAX
-        && frame[3] < BAD_CLUSTER
 }
 
 // === impl Codec ===
@@ -83,6 +74,7 @@ impl Codec {
             ours,
             buffer: vec![0; FRAME_MAX_BYTES],
             decoding: Decoding::Nothing,
+            delta: None,
         })
     }
 
@@ -103,20 +95,41 @@ impl Codec {
 
     /// Whether a decode is under way: then [`decoded`](Self::decoded) comes before the next frame.
     pub fn is_decoding(&self) -> bool {
-        matches!(self.decoding, Decoding::Frame { .. })
+        matches!(self.decoding, Decoding::Frame { .. } | Decoding::Delta)
     }
 
-    /// Begins to decode a frame that is [`plausible`]. If cancelled, it is to be called again.
-    pub async fn decode(&mut self, frame: &[u8]) -> anyhow::Result<()> {
-        if self.is_decoding() {
+    /// Begins to decode a frame. If cancelled, it is to be called again.
+    pub async fn decode(&mut self, frame: &Frame) -> anyhow::Result<()> {
+        let version = frame.version;
+        let (cluster, digest, delta) = match &frame.message {
+            Message::Syn { cluster, digest } => (cluster.as_str(), Some(digest), None),
+            Message::SynAck { digest, delta } => ("", Some(digest), Some(delta)),
+            Message::Ack { delta } => ("", None, Some(delta)),
+        };
+        let through_socket = digest.map(|digest| Frame::write_syn(version, cluster, digest));
+        let delta = delta.map(|delta| write_delta(delta));
+        self.decode_parts(through_socket, delta).await
+    }
+
+    async fn decode_parts(
+        &mut self,
+        through_socket: Option<Vec<u8>>,
+        delta: Option<Vec<u8>>,
+    ) -> anyhow::Result<()> {
+        if matches!(self.decoding, Decoding::Frame { .. }) {
             // A decode was given up half-way: who knows what is in the sockets.
             *self = Codec::open().await?;
         }
         self.swallow_sentinel().await?;
+        self.delta = delta;
+        let Some(datagram) = through_socket else {
+            self.decoding = Decoding::Delta;
+            return Ok(());
+        };
         self.decoding = Decoding::Frame {
             until: Instant::now() + PATIENCE,
         };
-        for datagram in [frame, &SENTINEL] {
+        for datagram in [&datagram[..], &SENTINEL] {
             timeout(PATIENCE, self.ours.send_to(datagram, self.theirs_addr))
                 .await
                 .context("loopback takes no frame")??;
@@ -126,8 +139,13 @@ impl Codec {
 
     /// What the frame given to [`decode`](Self::decode) is. Cancel-safe.
     pub async fn decoded(&mut self) -> anyhow::Result<Decoded> {
-        let Decoding::Frame { until } = self.decoding else {
-            return Ok(Decoded::Invalid);
+        let until = match self.decoding {
+            Decoding::Frame { until } => until,
+            Decoding::Delta => {
+                self.decoding = Decoding::Nothing;
+                return Ok(decoded(None, self.delta.take()));
+            }
+            Decoding::Nothing | Decoding::Sentinel { .. } => return Ok(Decoded::Invalid),
         };
         match self.next(until).await? {
             None => {
@@ -144,7 +162,7 @@ impl Codec {
             }
             Some(envelope) => {
                 self.decoding = Decoding::Sentinel { until };
-                Ok(Decoded::Envelope(envelope))
+                Ok(decoded(Some(envelope), self.delta.take()))
             }
         }
     }
@@ -175,47 +193,88 @@ impl Codec {
     }
 }
 
+/// An envelope of the part that came through the socket and the one that did not.
+fn decoded(envelope: Option<ChitchatEnvelope>, delta: Option<Vec<u8>>) -> Decoded {
+    let Some(bytes) = delta else {
+        return envelope.map_or(Decoded::Invalid, Decoded::Envelope);
+    };
+    // The type of a delta has no name outside chitchat.
+    let Ok(delta) = Deserializable::deserialize(&mut &bytes[..]) else {
+        return Decoded::Invalid;
+    };
+    match envelope {
+        None => Decoded::Envelope(ChitchatEnvelope {
+            version: ProtocolVersion::V1,
+            message: ChitchatMessage::Ack { delta },
+        }),
+        Some(ChitchatEnvelope {
+            version,
+            message: ChitchatMessage::Syn { digest, .. },
+        }) => Decoded::Envelope(ChitchatEnvelope {
+            version,
+            message: ChitchatMessage::SynAck { digest, delta },
+        }),
+        Some(_) => Decoded::Invalid,
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use chitchat::ProtocolVersion;
+    use proptest::strategy::{Strategy, ValueTree};
+    use proptest::test_runner::TestRunner;
 
+    use super::super::frame::tests::frames;
     use super::*;
-
-    /// The smallest valid frame a peer may send: an Ack with an empty delta, as bytes of its own.
-    async fn a_frame(codec: &mut Codec) -> Vec<u8> {
-        let envelope = ChitchatEnvelope {
-            version: ProtocolVersion::V1,
-            message: ChitchatMessage::BadCluster,
-        };
-        codec.encode(envelope).await.unwrap().to_vec()
-    }
 
     #[tokio::test]
     async fn the_sentinel_is_what_chitchat_itself_would_send() {
         let mut codec = Codec::open().await.unwrap();
-        assert_eq!(a_frame(&mut codec).await, SENTINEL);
-        assert!(!plausible(&SENTINEL));
+        let envelope = ChitchatEnvelope {
+            version: ProtocolVersion::V1,
+            message: ChitchatMessage::BadCluster,
+        };
+        assert_eq!(codec.encode(envelope).await.unwrap(), SENTINEL);
+        assert!(Frame::read(&SENTINEL).is_err());
     }
 
     #[tokio::test]
-    async fn a_frame_chitchat_cannot_read_is_invalid_and_the_next_is_not_mistaken_for_it() {
+    async fn what_chitchat_cannot_read_is_invalid_and_the_next_is_not_mistaken_for_it() {
         let mut codec = Codec::open().await.unwrap();
-        for junk in [
-            &[0xFFu8; 40][..],
-            b"junk",
-            &[MAGIC[0], MAGIC[1], 1, 0, 200, 1, 2],
-        ] {
-            codec.decode(junk).await.unwrap();
+        for junk in [&[0xFFu8; 40][..], b"junk", &[0x53, 0xb0, 1, 0, 200, 1, 2]] {
+            codec.decode_parts(Some(junk.to_vec()), None).await.unwrap();
             assert!(codec.is_decoding());
             assert_eq!(codec.decoded().await.unwrap(), Decoded::Invalid);
             assert!(!codec.is_decoding());
+        }
+        codec.decode_parts(None, Some(vec![9])).await.unwrap();
+        assert_eq!(codec.decoded().await.unwrap(), Decoded::Invalid);
+    }
+
+    #[tokio::test]
+    async fn every_frame_that_is_read_is_one_for_chitchat() {
+        let mut codec = Codec::open().await.unwrap();
+        let mut runner = TestRunner::deterministic();
+        for _ in 0..60 {
+            let frame = frames().new_tree(&mut runner).unwrap().current();
+            codec.decode(&frame).await.unwrap();
+            let decoded = codec.decoded().await.unwrap();
+            let Decoded::Envelope(ChitchatEnvelope { message, .. }) = decoded else {
+                panic!("{frame:?}");
+            };
+            let alike = match frame.message {
+                Message::Syn { .. } => matches!(message, ChitchatMessage::Syn { .. }),
+                Message::SynAck { .. } => matches!(message, ChitchatMessage::SynAck { .. }),
+                Message::Ack { .. } => matches!(message, ChitchatMessage::Ack { .. }),
+            };
+            assert!(alike);
         }
     }
 
     #[tokio::test]
     async fn a_cancelled_decode_goes_on_where_it_was() {
         let mut codec = Codec::open().await.unwrap();
-        codec.decode(b"no frame at all").await.unwrap();
+        let junk = b"no frame at all".to_vec();
+        codec.decode_parts(Some(junk), None).await.unwrap();
         for _ in 0..3 {
             let cancelled = timeout(Duration::ZERO, codec.decoded()).await;
             if cancelled.is_ok() {

@@ -4,19 +4,24 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use chitchat::ChitchatId;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::timeout;
 use weir_config::digest::Buckets;
 use weir_config::{NodeId, Stamp};
 
+use super::frame::{REFUSALS, Refusal};
+use super::guard::Guard;
 use super::keys;
 use super::rows::{self, MAX_ROWS, RowChange, RowChanges};
 use super::runner::Runner;
-use super::transport::MeshTransport;
-use super::view::{ClusterView, NodeView};
-use crate::mesh::{MeshError, MeshHandle};
+use super::transport::{Carrier, Gate, MeshTransport};
+use super::view::{ClusterView, NodeView, TrustShown};
+use crate::mesh::{Inbound, MeshError, MeshHandle};
 
+/// Authorities that are told of: a rotation has two.
+const TRUST_NAMES: usize = 3;
 /// Time for a leaving node's word to reach its peers, and for gossip to stop.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -60,10 +65,15 @@ pub struct MembershipCounters {
     pub respawns: u64,
 }
 
+/// What gossip refused since the node started. Clones are the same.
+#[derive(Clone, Debug)]
+pub struct GossipCounts(Arc<Counts>);
+
 #[derive(Debug, Default)]
 pub(super) struct Counts {
     invalid_frames: AtomicU64,
     respawns: AtomicU64,
+    refused: [AtomicU64; REFUSALS.len()],
 }
 
 /// The keys this node is to publish, in whichever incarnation.
@@ -102,17 +112,29 @@ impl Membership {
         mesh: MeshHandle,
     ) -> Result<MembershipHandle, MeshError> {
         let inbound = mesh.take_inbound().ok_or(MeshError::Stopped)?;
+        Ok(Membership::start_over(config, Arc::new(mesh), inbound))
+    }
+
+    /// The same over whatever carries frames.
+    pub(super) fn start_over(
+        config: MembershipConfig,
+        mesh: Arc<dyn Carrier>,
+        inbound: mpsc::Receiver<Inbound>,
+    ) -> MembershipHandle {
         let (view_tx, view) = watch::channel(Arc::new(alone(&config)));
         let (leave, leave_rx) = mpsc::channel(1);
         let counts = Arc::new(Counts::default());
         let desired = Arc::new(Desired::default());
         desired.set(own_keys(&config));
         let rows = Arc::new(RowChanges::default());
+        let me = ChitchatId::new(config.node.as_str(), 0, config.mesh_addr);
+        let guard = Guard::new(me, config.cluster.clone(), mesh.trust().clone());
         let transport = MeshTransport {
             mesh,
             inbound: Arc::new(tokio::sync::Mutex::new(inbound)),
             counts: counts.clone(),
             blame: Arc::default(),
+            gate: Arc::new(Gate::new(guard)),
         };
         let runner = Runner::new(
             config,
@@ -124,13 +146,13 @@ impl Membership {
             leave_rx,
         );
         tokio::spawn(runner.run());
-        Ok(MembershipHandle {
+        MembershipHandle {
             desired,
             view,
             rows,
             leave,
             counts,
-        })
+        }
     }
 }
 
@@ -182,6 +204,23 @@ impl MembershipHandle {
             .set(keys::config_keys(buckets, newest_root, newest));
     }
 
+    /// Publishes whose certificate this node has, whom it believes and whose keys it has: the first three of each.
+    pub fn publish_trust(&self, shown: &TrustShown) {
+        let names = |names: &[String]| {
+            let told = &names[..names.len().min(TRUST_NAMES)];
+            told.join(",")
+        };
+        let keys = [
+            (keys::CERTIFIED_BY, shown.certified_by.clone()),
+            (keys::TRUSTS, names(&shown.trusts)),
+            (keys::ISSUES, names(&shown.issues)),
+        ];
+        if self.desired.differs(&keys) {
+            self.desired
+                .set(keys.map(|(key, value)| (key.to_owned(), value)));
+        }
+    }
+
     /// Publishes rows of the package ledger: keys `mint`, `plan` and `q.…`; `None` takes a key away. With
     /// `push` this node gossips with its live peers at once, without it the rows go with the next round.
     ///
@@ -218,11 +257,32 @@ impl MembershipHandle {
         }
     }
 
+    /// How often frames of gossip, or parts of them, were refused, by the names of the reasons.
+    pub fn refused(&self) -> Vec<(&'static str, u64)> {
+        self.counts().refused()
+    }
+
+    /// The same, for whoever is to know no more.
+    pub fn counts(&self) -> GossipCounts {
+        GossipCounts(self.counts.clone())
+    }
+
     pub fn counters(&self) -> MembershipCounters {
         MembershipCounters {
             invalid_frames: self.counts.invalid_frames.load(Ordering::Relaxed),
-            respawns: self.counts.respawns.load(Ordering::Relaxed),
+            respawns: self.counts.respawns(),
         }
+    }
+}
+
+// === impl GossipCounts ===
+
+impl GossipCounts {
+    /// How often frames of gossip, or parts of them, were refused, by the names of the reasons.
+    pub fn refused(&self) -> Vec<(&'static str, u64)> {
+        let count = |why: Refusal| self.0.refused[why as usize].load(Ordering::Relaxed);
+        let all = REFUSALS.into_iter();
+        all.map(|why| (why.name(), count(why))).collect()
     }
 }
 
@@ -231,6 +291,14 @@ impl MembershipHandle {
 impl Counts {
     pub fn invalid_frame(&self) {
         self.invalid_frames.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub fn refuse(&self, why: Refusal) {
+        self.refused[why as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub fn respawns(&self) -> u64 {
+        self.respawns.load(Ordering::Relaxed)
     }
 
     /// Counts a respawn; how many there were.
@@ -249,6 +317,13 @@ impl Desired {
         }
         drop(known);
         self.push(None);
+    }
+
+    /// Whether any of these is not what is published.
+    pub fn differs(&self, keys: &[(&str, String)]) -> bool {
+        let known = self.keys.lock();
+        keys.iter()
+            .any(|(key, value)| known.values.get(*key) != Some(value))
     }
 
     /// Asks for a push to these nodes, or to all.
@@ -281,9 +356,15 @@ impl Desired {
         }
     }
 
-    /// All keys, for an incarnation that begins.
-    pub fn keys(&self) -> Vec<(String, String)> {
-        let keys = self.keys.lock();
+    /// Rows that say something.
+    pub fn rows(&self) -> usize {
+        self.keys.lock().rows
+    }
+
+    /// All keys, for an incarnation that begins: no change of them is still to be told.
+    pub fn begin(&self) -> Vec<(String, String)> {
+        let mut keys = self.keys.lock();
+        keys.changed.clear();
         keys.values
             .iter()
             .map(|(key, value)| (key.clone(), value.clone()))

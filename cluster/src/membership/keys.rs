@@ -1,12 +1,16 @@
 //! The keys a node publishes by gossip, and how those of others are read.
 //!
 //! Keys and values are ASCII and small: chitchat never delivers a value above 32 KB and panics on a key
-//! whose first character is not ASCII. What does not pass these checks is as if it were not there.
+//! whose first character is not ASCII. A frame with anything else is refused ([`is_key`], [`is_value`]); what
+//! does not pass the checks of its reader is as if it were not there.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
 use weir_config::Stamp;
 use weir_config::digest::{BUCKETS, Buckets};
+
+use super::rows;
+use super::signed::SEAL_CHARS;
 
 pub(super) const REGION: &str = "region";
 pub(super) const VERSION: &str = "version";
@@ -16,11 +20,40 @@ pub(super) const LINK_HTTPS: &str = "link.https";
 pub(super) const LEAVING: &str = "leaving";
 pub(super) const ROOT: &str = "cfg.root";
 pub(super) const NEWEST: &str = "cfg.newest";
+/// The node's certificate, base64 of DER. Of its values the one with the lowest version, so that whoever reads
+/// them in their order can verify all that follow.
+pub(super) const CERT: &str = "cert";
+/// Says nothing: signed in intervals in which a node has nothing else to sign.
+pub(super) const BEAT: &str = "beat";
+
+/// What its certificate and its authorities are: see [`TrustShown`](super::TrustShown).
+pub(super) const CERTIFIED_BY: &str = "ca.by";
+pub(super) const TRUSTS: &str = "ca.trusts";
+pub(super) const ISSUES: &str = "ca.issues";
 
 /// Buckets per key: a change of one object gossips one such key, about 180 bytes.
 const BUCKETS_A_KEY: usize = 16;
 const DIGEST_BYTES: usize = 8;
 const TEXT_MAX_BYTES: usize = 64;
+const KEY_MAX_BYTES: usize = 32;
+/// Of a key that is no row; those of today stay below 200.
+const VALUE_MAX_BYTES: usize = 1_024;
+const CERT_MAX_BYTES: usize = 4_096;
+
+/// Whether a key has the form of one: visible ASCII, short. Keys of other versions of the program have it too.
+pub(super) fn is_key(key: &str) -> bool {
+    (1..=KEY_MAX_BYTES).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic())
+}
+
+/// Whether a value may stand under a key: visible ASCII, within the bounds of its kind beside its seal.
+pub(super) fn is_value(key: &str, value: &str) -> bool {
+    let max = match key {
+        CERT => CERT_MAX_BYTES,
+        _ if rows::is_row(key) => rows::max_bytes(key),
+        _ => VALUE_MAX_BYTES,
+    };
+    value.len() <= max + SEAL_CHARS && value.bytes().all(|b| b.is_ascii_graphic())
+}
 
 fn group_key(group: usize) -> String {
     format!("cfg.{group:x}")
@@ -72,6 +105,13 @@ pub(super) fn read_buckets<'a>(get: impl Fn(&str) -> Option<&'a str>) -> Option<
 /// A short printable text, or nothing.
 pub(super) fn read_text(value: Option<&str>) -> Option<&str> {
     value.filter(|text| text.len() <= TEXT_MAX_BYTES && text.bytes().all(|b| b.is_ascii_graphic()))
+}
+
+/// Names separated by commas, none of them longer than such a name is.
+pub(super) fn read_names(value: Option<&str>) -> Vec<String> {
+    let names = read_text(value).unwrap_or_default().split(',');
+    let legal = |name: &&str| name.len() == 16 && name.bytes().all(|b| b.is_ascii_hexdigit());
+    names.filter(legal).map(str::to_owned).collect()
 }
 
 /// The root digest another node published: 16 hexadecimal digits.

@@ -5,18 +5,28 @@
 //! a few small keys (region, addresses, the digests of its configuration); whatever is read from others is
 //! validated and bounded. Source: `DESIGN.md` "Mesh".
 
+#[cfg(test)]
+mod attacks;
 mod codec;
+pub mod frame;
+pub mod guard;
 mod handle;
 mod keys;
+mod publisher;
 mod rows;
 #[cfg(test)]
 mod rows_tests;
 mod runner;
 #[cfg(test)]
+mod scale;
+mod signed;
+#[cfg(test)]
 mod tests;
 mod transport;
 mod view;
 
-pub use handle::{Membership, MembershipConfig, MembershipCounters, MembershipHandle};
+pub use handle::{
+    GossipCounts, Membership, MembershipConfig, MembershipCounters, MembershipHandle,
+};
 pub use rows::{MAX_ROWS, PLAN_MAX_BYTES, ROW_MAX_BYTES, RowChange};
-pub use view::{ClusterView, NodeView};
+pub use view::{ClusterView, NodeView, TrustShown};

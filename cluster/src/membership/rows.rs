@@ -9,6 +9,9 @@ use chitchat::{ChitchatId, NodeState, Version};
 use parking_lot::Mutex;
 use weir_config::NodeId;
 
+use super::keys::{BEAT, CERT};
+use super::signed::payload;
+
 /// Rows of one node; more are as if they were not there.
 pub const MAX_ROWS: usize = 16_384;
 /// A gateway's row.
@@ -66,14 +69,23 @@ pub(super) fn is_row(key: &str) -> bool {
             && key.bytes().all(|b| b.is_ascii_graphic())
 }
 
-/// Whether a value may stand in a row.
-pub(super) fn is_legal(key: &str, value: &str) -> bool {
-    let max = match key {
+/// The longest value that may stand in a row.
+pub(super) fn max_bytes(key: &str) -> usize {
+    match key {
         PLAN => PLAN_MAX_BYTES,
         MINT => MINT_ROW_MAX_BYTES,
         _ => ROW_MAX_BYTES,
-    };
-    value.len() <= max && value.bytes().all(|b| b.is_ascii_graphic())
+    }
+}
+
+/// Whether a value may stand in a row.
+pub(super) fn is_legal(key: &str, value: &str) -> bool {
+    value.len() <= max_bytes(key) && value.bytes().all(|b| b.is_ascii_graphic())
+}
+
+/// What a row's value says, if that is legal.
+fn said<'a>(key: &str, value: &'a str) -> Option<&'a str> {
+    payload(value).filter(|said| is_legal(key, said))
 }
 
 // === impl RowChanges ===
@@ -124,13 +136,16 @@ impl KnownRows {
         let mut there = 0;
         for (key, value) in state.key_values_including_deleted() {
             if !is_row(key) {
-                read.others |= value.version > from;
+                read.others |= value.version > from && key != BEAT && key != CERT;
                 continue;
             }
-            let legal = !value.is_deleted() && is_legal(key, &value.value);
-            there += usize::from(legal);
+            let said = match value.is_deleted() {
+                true => None,
+                false => said(key, &value.value),
+            };
+            there += usize::from(said.is_some());
             if value.version > from {
-                let value_now = legal.then_some(value.value.as_str());
+                let value_now = said;
                 read.rows.extend(self.note(key, value.version, value_now));
             }
         }
@@ -175,7 +190,7 @@ impl KnownRows {
     fn note_gone(&mut self, state: &NodeState) -> Vec<RowChange> {
         let gone = |key: &&String| {
             let value = state.get(key);
-            value.is_none_or(|value| !is_legal(key, value))
+            value.is_none_or(|value| said(key, value).is_none())
         };
         let gone: Vec<String> = self.versions.keys().filter(gone).cloned().collect();
         gone.iter()

@@ -1,7 +1,7 @@
 use chitchat::{Chitchat, ChitchatId, DeletionStatus, VersionedValue};
 
 use super::rows::{self, RowChange};
-use super::tests::{chitchat, loopback, node, sees_live, until};
+use super::tests::{chitchat, loopback, node, sealed, sees_live, until};
 use super::view::Viewer;
 use super::{PLAN_MAX_BYTES, ROW_MAX_BYTES};
 
@@ -16,7 +16,7 @@ fn reset(
     let id = ChitchatId::new(node, generation, loopback(2));
     let value = |&(key, value, version): &(&str, &str, u64)| {
         let value = VersionedValue {
-            value: value.to_owned(),
+            value: sealed(value),
             version,
             status: DeletionStatus::Set,
         };
@@ -203,7 +203,7 @@ async fn rows_travel_with_and_without_a_push_and_are_taken_away_again() {
     assert_eq!(came[0].value, None);
     assert!(
         a.desired
-            .keys()
+            .begin()
             .iter()
             .all(|(key, _)| key != "q.shop" && key != "elsewhere")
     );

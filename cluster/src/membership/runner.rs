@@ -16,7 +16,9 @@ use weir_config::NodeId;
 
 use super::handle::{Counts, Desired, MembershipConfig, Push};
 use super::keys;
-use super::rows::RowChanges;
+use super::publisher::Publisher;
+use super::rows::{MAX_ROWS, RowChanges};
+use super::signed;
 use super::transport::MeshTransport;
 use super::view::{ClusterView, Viewer};
 
@@ -32,6 +34,8 @@ const DEAD_NODE_GRACE: Duration = Duration::from_secs(12 * 60);
 const DELETED_KEY_GRACE: Duration = Duration::from_secs(10 * 60);
 /// Live peers gossiped with at once on a change; from there it spreads by the interval.
 const MAX_PUSHED_PEERS: usize = 32;
+/// Every so many gossip intervals a node signs the oldest of its values again.
+const REFRESH_EVERY_INTERVALS: u64 = 10;
 const RESPAWN_BACKOFF_MIN: Duration = Duration::from_millis(100);
 const RESPAWN_BACKOFF_MAX: Duration = Duration::from_secs(5);
 /// An incarnation that lived so long did not die of its start.
@@ -47,6 +51,11 @@ pub(super) struct Runner {
     leave: mpsc::Receiver<oneshot::Sender<()>>,
     /// Of the incarnation now or last running.
     generation: u64,
+    /// Signs what this incarnation says.
+    publisher: Publisher,
+    /// Gossip intervals of this incarnation, and the version up to which it had signed at the last of them.
+    ticks: u64,
+    signed_to: u64,
 }
 
 /// Why an incarnation ended.
@@ -54,6 +63,8 @@ enum End {
     Died(String),
     /// An incarnation of this node that ran before has a higher generation: the clock was set back.
     Outranked(u64),
+    /// It has said something under so many keys that its peers take no more.
+    Full,
     Left,
 }
 
@@ -69,6 +80,9 @@ impl Runner {
         rows: Arc<RowChanges>,
         leave: mpsc::Receiver<oneshot::Sender<()>>,
     ) -> Self {
+        let trust = transport.mesh.trust().clone();
+        let id = ChitchatId::new(config.node.as_str(), 0, config.mesh_addr);
+        let publisher = Publisher::new(id, config.cluster.clone(), trust);
         Runner {
             config,
             transport,
@@ -78,6 +92,9 @@ impl Runner {
             rows,
             leave,
             generation: 0,
+            publisher,
+            ticks: 0,
+            signed_to: 0,
         }
     }
 
@@ -96,6 +113,9 @@ impl Runner {
                 End::Outranked(generation) => {
                     tracing::warn!(generation, "this node has run before under a later clock");
                     self.generation = generation;
+                }
+                End::Full => {
+                    tracing::info!("gossip begins anew, without keys that say nothing any more")
                 }
                 End::Died(reason) => {
                     let respawns = self.counts.respawn();
@@ -116,7 +136,7 @@ impl Runner {
         }
     }
 
-    async fn spawn(&self) -> anyhow::Result<ChitchatHandle> {
+    async fn spawn(&mut self) -> anyhow::Result<ChitchatHandle> {
         let MembershipConfig {
             cluster,
             node,
@@ -125,8 +145,15 @@ impl Runner {
             ..
         } = &self.config;
         let own = mesh_addr.to_string();
+        let id = ChitchatId::new(node.as_str(), self.generation, *mesh_addr);
+        self.transport.gate.begin(&id);
+        let trust = self.transport.mesh.trust().clone();
+        let mut publisher = Publisher::new(id.clone(), cluster.clone(), trust);
+        let first = publisher.begin(self.desired.begin());
+        self.publisher = publisher;
+        self.ticks = 0;
         let config = ChitchatConfig {
-            chitchat_id: ChitchatId::new(node.as_str(), self.generation, *mesh_addr),
+            chitchat_id: id,
             cluster_id: cluster.clone(),
             gossip_interval: *gossip_interval,
             listen_addr: *mesh_addr,
@@ -149,7 +176,7 @@ impl Runner {
             extra_liveness_predicate: None,
             protocol_version: ProtocolVersion::V1,
         };
-        spawn_chitchat(config, self.desired.keys(), &self.transport).await
+        spawn_chitchat(config, first, &self.transport).await
     }
 
     /// Serves one incarnation until it ends.
@@ -183,7 +210,8 @@ impl Runner {
                 }
                 () = self.desired.changed.notified() => to_push = true,
                 () = self.desired.changed_quietly.notified() => {
-                    self.set_keys(&chitchat, |_, _| ()).await;
+                    let changes = self.desired.take_changes();
+                    self.set_keys(&chitchat, &changes, |_, _| ()).await;
                 }
                 () = sleep_until(push_from), if to_push => {
                     to_push = false;
@@ -198,7 +226,13 @@ impl Runner {
                 }
                 () = seen.notified() => to_look = true,
                 Ok(()) = live_nodes.changed() => to_look = true,
-                _ = tick.tick() => to_look = true,
+                _ = tick.tick() => {
+                    to_look = true;
+                    self.sign_of_life(&chitchat).await;
+                    if self.is_full() {
+                        return End::Full;
+                    }
+                }
                 () = sleep_until(look_from), if to_look => {
                     to_look = false;
                     look_from = Instant::now() + look_spacing;
@@ -217,6 +251,9 @@ impl Runner {
             .await;
         self.rows.add(look.rows);
         if let Some(view) = look.view {
+            let live = view.nodes.iter().filter(|node| node.live);
+            let places = live.map(|node| (node.id.clone(), node.mesh_addr));
+            self.transport.mesh.expect(places.collect());
             self.view.send_if_modified(|known| {
                 let changed = **known != view;
                 if changed {
@@ -230,10 +267,11 @@ impl Runner {
 
     /// Sets this node's keys, and gossips at once with its live peers where anything is newer than what was
     /// `pushed` before, or with those it was asked to; the version that all were pushed.
-    async fn push(&self, chitchat: &ChitchatHandle, pushed: u64) -> u64 {
+    async fn push(&mut self, chitchat: &ChitchatHandle, pushed: u64) -> u64 {
         let Push { all, nodes } = self.desired.take_push();
+        let changes = self.desired.take_changes();
         let (version, peers) = self
-            .set_keys(chitchat, |chitchat, version| {
+            .set_keys(chitchat, &changes, |chitchat, version| {
                 match all && version != pushed {
                     true => some_live_peers(chitchat),
                     false => live_among(chitchat, &nodes),
@@ -247,22 +285,26 @@ impl Runner {
         if all { version } else { pushed }
     }
 
-    /// Sets what changed of this node's keys; the version they are at then, and what `then` says.
+    /// Sets keys of this node to what they are to say; the version they are at then, and what `then` says.
     async fn set_keys<T>(
-        &self,
+        &mut self,
         chitchat: &ChitchatHandle,
+        changes: &[(String, Option<String>)],
         then: impl Fn(&Chitchat, u64) -> T,
     ) -> (u64, T) {
-        let changes = self.desired.take_changes();
+        let publisher = &mut self.publisher;
         chitchat
             .with_chitchat(|chitchat| {
                 let own = chitchat.self_node_state();
-                for (key, value) in &changes {
-                    match value {
-                        Some(value) => own.set(key, value),
-                        None if own.contains_key(key) => own.delete(key),
-                        None => {}
-                    }
+                for (key, payload) in changes {
+                    // A deletion has no signature: that a key is gone is said by a value that says nothing.
+                    let payload = match payload {
+                        Some(payload) => payload,
+                        None if own.contains_key(key) => "",
+                        None => continue,
+                    };
+                    let value = publisher.sign(key, payload, own.max_version() + 1);
+                    own.set(key, value);
                 }
                 let version = own.max_version();
                 (version, then(chitchat, version))
@@ -270,7 +312,44 @@ impl Runner {
             .await
     }
 
-    async fn say_goodbye(&self, chitchat: ChitchatHandle) {
+    /// Signs something in every interval, so that others see that this node lives; now and then what was signed
+    /// longest ago, so that nothing a peer may have left out is missing for long.
+    async fn sign_of_life(&mut self, chitchat: &ChitchatHandle) {
+        self.ticks += 1;
+        let publisher = &self.publisher;
+        let renewal = publisher.renewal();
+        let mut changes: Vec<_> = renewal
+            .map(|(key, payload)| (key, Some(payload)))
+            .into_iter()
+            .collect();
+        let oldest = publisher.oldest();
+        if oldest.len() > 1 || self.ticks.is_multiple_of(REFRESH_EVERY_INTERVALS) {
+            let own = chitchat
+                .with_chitchat(|chitchat| {
+                    let own = chitchat.self_node_state();
+                    let said = |key: &String| {
+                        let payload = signed::payload(own.get(key)?).map(str::to_owned);
+                        Some((key.clone(), Some(payload.unwrap_or_default())))
+                    };
+                    oldest.iter().filter_map(said).collect::<Vec<_>>()
+                })
+                .await;
+            changes.extend(own);
+        } else if publisher.version() == self.signed_to {
+            changes.push((keys::BEAT.to_owned(), Some(String::new())));
+        }
+        if !changes.is_empty() {
+            self.set_keys(chitchat, &changes, |_, _| ()).await;
+        }
+        self.signed_to = self.publisher.version();
+    }
+
+    /// Whether most of the keys that peers still take are ones that say nothing any more.
+    fn is_full(&self) -> bool {
+        self.publisher.keys() >= MAX_ROWS && self.desired.rows() <= MAX_ROWS / 2
+    }
+
+    async fn say_goodbye(&mut self, chitchat: ChitchatHandle) {
         self.desired
             .set([(keys::LEAVING.to_owned(), "true".to_owned())]);
         self.push(&chitchat, 0).await;

@@ -1,4 +1,7 @@
 use std::collections::HashSet;
+#[path = "../../tests/nodes/trusted.rs"]
+mod trusted;
+
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,14 +13,23 @@ use chitchat::{
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-use super::transport::MeshTransport;
+use super::guard::Guard;
+use super::handle::Counts;
+use super::runner::Runner;
+use super::transport::{Blame, Gate, MeshTransport};
 use super::view::Viewer;
 use super::*;
 use crate::mesh::{ConfigPort, MeshConfig, MeshHandle, server};
 use crate::replication::ConfigSnapshot;
+use crate::trust::SharedTrust;
 
 pub(super) fn loopback(port: u16) -> SocketAddr {
     ([127, 0, 0, 1], port).into()
+}
+
+/// A value that says this; who reads it has seen it verified.
+pub(super) fn sealed(payload: &str) -> String {
+    "A".repeat(signed::SEAL_CHARS) + payload
 }
 
 /// A chitchat that talks to nobody.
@@ -42,7 +54,7 @@ pub(super) fn chitchat(node: &str, generation: u64) -> Chitchat {
 fn meet(chitchat: &mut Chitchat, node: &str, generation: u64, region: &str) {
     let id = ChitchatId::new(node, generation, loopback(2));
     let value = VersionedValue {
-        value: region.to_owned(),
+        value: sealed(region),
         version: 1,
         status: DeletionStatus::Set,
     };
@@ -80,19 +92,21 @@ fn what_changed_is_read_again() {
     let mut chitchat = chitchat("me", 5);
     let mut viewer = Viewer::new("me".parse().unwrap(), 5);
     for region in ["shanghai", "tianjin"] {
-        chitchat.self_node_state().set("region", region);
+        chitchat.self_node_state().set("region", sealed(region));
         let view = viewer.look(&chitchat).view.unwrap();
         assert_eq!(view.nodes[0].region, region);
     }
 }
 
 /// A mesh with its port open.
-fn mesh(id: &str, listener: TcpListener) -> MeshHandle {
+pub(super) fn mesh(id: &str, listener: TcpListener) -> MeshHandle {
     let mesh = MeshHandle::start(MeshConfig {
         cluster: "test".to_owned(),
         node: id.parse().unwrap(),
         mesh_addr: listener.local_addr().unwrap(),
         version: String::new(),
+        dial_from: None,
+        trust: trust_of(id),
     });
     let mesh = mesh.unwrap();
     let config = ConfigPort::read_only(ConfigSnapshot::default().shared());
@@ -100,12 +114,24 @@ fn mesh(id: &str, listener: TcpListener) -> MeshHandle {
     mesh
 }
 
+/// What a node of this name holds, by the authority of all nodes of this process.
+pub(super) fn trust_of(id: &str) -> SharedTrust {
+    trusted::trust_of("test", &id.parse().unwrap())
+}
+
 /// A node on this thread.
 pub(super) fn node(id: &str, seeds: &[SocketAddr]) -> (MembershipHandle, SocketAddr) {
     let listener = server::bind(loopback(0)).unwrap();
     let mesh_addr = listener.local_addr().unwrap();
-    let mesh = mesh(id, listener);
-    let config = MembershipConfig {
+    let config = membership_config(id, mesh_addr, seeds);
+    (
+        Membership::start(config, mesh(id, listener)).unwrap(),
+        mesh_addr,
+    )
+}
+
+fn membership_config(id: &str, mesh_addr: SocketAddr, seeds: &[SocketAddr]) -> MembershipConfig {
+    MembershipConfig {
         cluster: "test".to_owned(),
         node: id.parse().unwrap(),
         region: id.to_owned(),
@@ -116,8 +142,7 @@ pub(super) fn node(id: &str, seeds: &[SocketAddr]) -> (MembershipHandle, SocketA
         admin: None,
         link_http: None,
         link_https: None,
-    };
-    (Membership::start(config, mesh).unwrap(), mesh_addr)
+    }
 }
 
 pub(super) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
@@ -140,73 +165,56 @@ pub(super) fn sees_live(who: &MembershipHandle, id: &str) -> bool {
         .is_some_and(|node| node.live)
 }
 
+/// chitchat ends where its transport does, as it does where a message makes it panic.
 #[actix_web::test]
-async fn a_message_that_kills_gossip_leads_to_a_new_incarnation_and_its_sender_is_barred() {
-    let (a, a_addr) = node("a", &[]);
-    let (b, _) = node("b", &[a_addr]);
-    until("they meet", || sees_live(&a, "b") && sees_live(&b, "a")).await;
-    let generation = |who: &MembershipHandle, id: &str| {
-        who.view()
-            .borrow()
-            .node(&id.parse().unwrap())
-            .map(|node| node.generation)
-    };
-    let before = generation(&b, "a");
-
-    // A key whose first character is not ASCII panics whoever takes it in, its own node first.
-    let evil = evil_node(a_addr).await;
-    let bad_key = |c: &mut Chitchat| c.self_node_state().set("\u{e9}", "x");
-    let chitchat = evil.chitchat();
-    let set = tokio::spawn(async move { bad_key(&mut *chitchat.lock().await) });
-    assert!(
-        set.await.is_err(),
-        "chitchat takes such keys now: the bar is not tested"
-    );
-
-    until("gossip died and was started anew", || {
-        a.counters().respawns > 0
-    })
-    .await;
-    until(
-        "the good nodes see each other again, the evil one still there",
-        || sees_live(&a, "b") && sees_live(&b, "a") && generation(&b, "a") > before,
-    )
-    .await;
-    a.desired
-        .set([("region".to_owned(), "elsewhere".to_owned())]);
-    until("its keys arrive again", || {
-        let view = b.view().borrow().clone();
-        view.node(&"a".parse().unwrap())
-            .is_some_and(|a| a.region == "elsewhere")
-    })
-    .await;
-    assert_eq!(a.counters().respawns, 1);
-}
-
-/// chitchat without a runner of ours over it.
-async fn evil_node(seed: SocketAddr) -> chitchat::ChitchatHandle {
+async fn gossip_that_dies_is_started_anew() {
     let listener = server::bind(loopback(0)).unwrap();
-    let mesh_addr = listener.local_addr().unwrap();
-    let mesh = mesh("evil", listener);
+    let config = membership_config("a", listener.local_addr().unwrap(), &[]);
+    let (ends, inbound) = tokio::sync::mpsc::channel(1);
+    let me = ChitchatId::new("a", 0, config.mesh_addr);
+    let gate = Gate::new(Guard::new(me, config.cluster.clone(), trust_of("a")));
     let transport = MeshTransport {
-        inbound: Arc::new(tokio::sync::Mutex::new(mesh.take_inbound().unwrap())),
-        mesh,
+        mesh: Arc::new(mesh("a", listener)),
+        inbound: Arc::new(tokio::sync::Mutex::new(inbound)),
         counts: Arc::default(),
         blame: Arc::default(),
+        gate: Arc::new(gate),
     };
-    let config = ChitchatConfig {
-        chitchat_id: ChitchatId::new("evil", 1, mesh_addr),
-        cluster_id: "test".to_owned(),
-        gossip_interval: Duration::from_millis(50),
-        listen_addr: mesh_addr,
-        seed_nodes: vec![seed.to_string()],
-        failure_detector_config: FailureDetectorConfig::default(),
-        marked_for_deletion_grace_period: Duration::from_secs(60),
-        catchup_callback: None,
-        extra_liveness_predicate: None,
-        protocol_version: ProtocolVersion::V1,
+    let alone = ClusterView {
+        me: config.node.clone(),
+        nodes: Vec::new(),
     };
-    chitchat::spawn_chitchat(config, Vec::new(), &transport)
-        .await
-        .unwrap()
+    let (view, mut seen) = watch::channel(Arc::new(alone));
+    let counts = Arc::<Counts>::default();
+    let (leave, leaving) = tokio::sync::mpsc::channel(1);
+    let runner = Runner::new(
+        config,
+        transport,
+        Arc::default(),
+        counts.clone(),
+        view,
+        Arc::default(),
+        leaving,
+    );
+    tokio::spawn(runner.run());
+    let lives = seen.wait_for(|view| !view.nodes.is_empty());
+    assert!(timeout(Duration::from_secs(20), lives).await.is_ok());
+    assert_eq!(counts.respawns(), 0);
+    drop(ends);
+    until("it is started anew, again and again", || {
+        counts.respawns() >= 2
+    })
+    .await;
+    drop(leave);
+}
+
+#[test]
+fn a_peer_whose_frame_killed_gossip_is_barred_for_a_while() {
+    let blame = Blame::default();
+    blame.working_on(loopback(7));
+    blame.done();
+    assert_eq!(blame.bar(), None, "chitchat had survived it");
+    blame.working_on(loopback(8));
+    assert_eq!(blame.bar(), Some(loopback(8)));
+    assert!(blame.is_barred(loopback(8)) && !blame.is_barred(loopback(7)));
 }

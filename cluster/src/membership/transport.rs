@@ -8,25 +8,45 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use async_trait::async_trait;
 use bytes::Bytes;
-use chitchat::ChitchatEnvelope;
 use chitchat::transport::{RecvOutcome, SendOutcome, Socket, Transport};
+use chitchat::{ChitchatEnvelope, ChitchatId};
 use parking_lot::Mutex;
 use tokio::sync::{OwnedMutexGuard, mpsc};
 use tokio::time::Instant;
+use weir_config::NodeId;
 
-use super::codec::{Codec, Decoded, plausible};
+use super::codec::{Codec, Decoded};
+use super::frame::{Frame, Refusal};
+use super::guard::{Guard, Moment};
 use super::handle::Counts;
 use crate::mesh::{Inbound, MeshHandle};
+use crate::trust::{SharedTrust, now_ms};
 
 /// How long nothing is taken from a peer whose frame killed gossip. Others pass on what it has to say.
 const BARRED_FOR: Duration = Duration::from_secs(30);
 
+/// What carries frames to other nodes: the mesh.
+pub(super) trait Carrier: Send + Sync {
+    /// Queues a frame to a peer; one that cannot go is dropped.
+    fn send(&self, to: SocketAddr, frame: Bytes);
+    /// Says which live node is dialled where.
+    fn expect(&self, live: Vec<(NodeId, SocketAddr)>);
+    fn trust(&self) -> &SharedTrust;
+}
+
 /// Hands a [`MeshSocket`] to each incarnation of chitchat in turn.
 pub(super) struct MeshTransport {
-    pub mesh: MeshHandle,
+    pub mesh: Arc<dyn Carrier>,
     pub inbound: Arc<tokio::sync::Mutex<mpsc::Receiver<Inbound>>>,
     pub counts: Arc<Counts>,
     pub blame: Arc<Blame>,
+    pub gate: Arc<Gate>,
+}
+
+/// What frames pass on their way to chitchat.
+pub(super) struct Gate {
+    guard: Mutex<Guard>,
+    began: Instant,
 }
 
 /// Whose frame chitchat was working on, so that a peer whose frames kill it can be kept away for a while.
@@ -41,7 +61,7 @@ struct Blamed {
 
 struct MeshSocket {
     listen_addr: SocketAddr,
-    mesh: MeshHandle,
+    mesh: Arc<dyn Carrier>,
     /// Ours as long as this incarnation lives.
     inbound: OwnedMutexGuard<mpsc::Receiver<Inbound>>,
     codec: Codec,
@@ -49,11 +69,14 @@ struct MeshSocket {
     taken: Option<Taken>,
     counts: Arc<Counts>,
     blame: Arc<Blame>,
+    gate: Arc<Gate>,
 }
 
 struct Taken {
     from: SocketAddr,
-    frame: Bytes,
+    frame: Frame,
+    /// Bytes of the frame as it came.
+    length: usize,
     /// It is in the codec.
     begun: bool,
 }
@@ -72,22 +95,66 @@ impl Transport for MeshTransport {
             taken: None,
             counts: self.counts.clone(),
             blame: self.blame.clone(),
+            gate: self.gate.clone(),
         }))
+    }
+}
+
+impl Carrier for MeshHandle {
+    fn send(&self, to: SocketAddr, frame: Bytes) {
+        MeshHandle::send(self, to, frame);
+    }
+
+    fn expect(&self, live: Vec<(NodeId, SocketAddr)>) {
+        MeshHandle::expect(self, live);
+    }
+
+    fn trust(&self) -> &SharedTrust {
+        MeshHandle::trust(self)
+    }
+}
+
+// === impl Gate ===
+
+impl Gate {
+    pub fn new(guard: Guard) -> Self {
+        Gate {
+            guard: Mutex::new(guard),
+            began: Instant::now(),
+        }
+    }
+
+    /// This node begins anew, as this incarnation.
+    pub fn begin(&self, me: &ChitchatId) {
+        self.guard.lock().begin(me.clone());
+    }
+
+    /// What chitchat may see of a frame; counts what it may not.
+    fn admit(&self, bytes: &[u8], counts: &Counts) -> Result<Frame, Refusal> {
+        let frame = Frame::read(bytes)?;
+        let elapsed = self.began.elapsed().as_millis();
+        let now = Moment {
+            at_ms: u64::try_from(elapsed).unwrap_or(u64::MAX),
+            wall_ms: now_ms(),
+        };
+        let (frame, refused) = self.guard.lock().admit(frame, bytes.len(), now)?;
+        refused.0.into_iter().for_each(|part| counts.refuse(part));
+        Ok(frame)
     }
 }
 
 // === impl Blame ===
 
 impl Blame {
-    fn working_on(&self, from: SocketAddr) {
+    pub fn working_on(&self, from: SocketAddr) {
         self.0.lock().working_on = Some(from);
     }
 
-    fn done(&self) {
+    pub fn done(&self) {
         self.0.lock().working_on = None;
     }
 
-    fn is_barred(&self, from: SocketAddr) -> bool {
+    pub fn is_barred(&self, from: SocketAddr) -> bool {
         let blamed = self.0.lock();
         blamed
             .barred
@@ -131,20 +198,31 @@ impl Socket for MeshSocket {
             if self.taken.is_none() {
                 // Asked for the next frame, chitchat has survived the one before.
                 self.blame.done();
-                let Inbound { from, frame } = self
+                let Inbound { from, frame, .. } = self
                     .inbound
                     .recv()
                     .await
                     .ok_or_else(|| anyhow!("the mesh has stopped"))?;
-                if !plausible(&frame) || self.blame.is_barred(from) {
-                    self.counts.invalid_frame();
-                    continue;
+                let admitted = match self.blame.is_barred(from) {
+                    true => Err(Refusal::Barred),
+                    false => self.gate.admit(&frame, &self.counts),
+                };
+                match admitted {
+                    Ok(admitted) => {
+                        self.taken = Some(Taken {
+                            from,
+                            frame: admitted,
+                            length: frame.len(),
+                            begun: false,
+                        });
+                    }
+                    Err(refusal) => {
+                        tracing::debug!(%from, %refusal, "a frame of gossip was refused");
+                        self.counts.invalid_frame();
+                        self.counts.refuse(refusal);
+                        continue;
+                    }
                 }
-                self.taken = Some(Taken {
-                    from,
-                    frame,
-                    begun: false,
-                });
             }
             let Some(taken) = &mut self.taken else {
                 continue;
@@ -166,7 +244,7 @@ impl Socket for MeshSocket {
                     return Ok(RecvOutcome {
                         from_addr: taken.from,
                         envelope,
-                        num_bytes_received: taken.frame.len(),
+                        num_bytes_received: taken.length,
                     });
                 }
             }

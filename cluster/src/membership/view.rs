@@ -7,6 +7,7 @@ use weir_config::{NodeId, Stamp};
 
 use super::keys;
 use super::rows::{KnownRows, RowChange};
+use super::signed::payload;
 
 /// The cluster as this node sees it.
 #[derive(Clone, PartialEq, Debug)]
@@ -37,6 +38,18 @@ pub struct NodeView {
     pub link_http: Option<SocketAddr>,
     pub link_https: Option<SocketAddr>,
     pub version: String,
+    pub trust: TrustShown,
+}
+
+/// What a node says of its certificate and its authorities, each by its short name.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct TrustShown {
+    /// Who issued its certificate; empty until it has said so.
+    pub certified_by: String,
+    /// Whose certificates it believes. Three at most are told.
+    pub trusts: Vec<String>,
+    /// Whose keys it has.
+    pub issues: Vec<String>,
 }
 
 // === impl NodeView ===
@@ -58,6 +71,7 @@ impl NodeView {
             link_http: None,
             link_https: None,
             version: String::new(),
+            trust: TrustShown::default(),
         }
     }
 }
@@ -210,7 +224,8 @@ impl Viewer {
 }
 
 fn read_view(node: NodeId, id: &ChitchatId, state: &NodeState) -> NodeView {
-    let text = |key: &str| keys::read_text(state.get(key));
+    let said = |key: &str| state.get(key).and_then(payload);
+    let text = |key: &str| keys::read_text(said(key));
     let addr = |key: &str| text(key).and_then(|text| text.parse().ok());
     NodeView {
         id: node,
@@ -219,12 +234,17 @@ fn read_view(node: NodeId, id: &ChitchatId, state: &NodeState) -> NodeView {
         live: false,
         leaving: text(keys::LEAVING) == Some("true"),
         generation: id.generation_id,
-        config_root: keys::read_root(state.get(keys::ROOT)),
-        config_buckets: keys::read_buckets(|key| state.get(key)),
+        config_root: keys::read_root(said(keys::ROOT)),
+        config_buckets: keys::read_buckets(said),
         newest: text(keys::NEWEST).and_then(|text| text.parse().ok()),
         admin: addr(keys::ADMIN),
         link_http: addr(keys::LINK_HTTP),
         link_https: addr(keys::LINK_HTTPS),
         version: text(keys::VERSION).unwrap_or_default().to_owned(),
+        trust: TrustShown {
+            certified_by: text(keys::CERTIFIED_BY).unwrap_or_default().to_owned(),
+            trusts: keys::read_names(state.get(keys::TRUSTS)),
+            issues: keys::read_names(state.get(keys::ISSUES)),
+        },
     }
 }

@@ -12,11 +12,12 @@ use weir_config::{Record, Stamp};
 
 use super::MeshError;
 use super::ask::{ASK_ANSWER_MAX_BYTES, ASK_DEADLINE, ASK_QUERY_MAX_BYTES};
+use super::enrol::{AuthorityKeys, EnrolAnswer, EnrolAsk, RenewAnswer, RenewAsk};
 use super::handle::MeshHandle;
 use super::http;
 use super::wire::{
-    ANSWER_MAX_BYTES, PUSH_CUT_BYTES, PullAsk, PushAnswer, Records, StampsAnswer, StampsAsk,
-    VersionAnswer,
+    ANSWER_MAX_BYTES, NodeAnswer, PUSH_CUT_BYTES, PullAsk, PushAnswer, Records, StampsAnswer,
+    StampsAsk, VersionAnswer,
 };
 use crate::replication::VersionName;
 
@@ -25,11 +26,10 @@ const DEADLINE: Duration = Duration::from_secs(5);
 /// How much of a refusal is kept for the log, bytes.
 const REASON_MAX_BYTES: usize = 512;
 
-/// Asks other nodes. Not `Send`: one per thread, from [`MeshHandle::client`].
+/// Asks other nodes, directly or, where one cannot be reached so, by way of another. From [`MeshHandle::client`].
 #[derive(Clone)]
 pub struct MeshClient {
     mesh: MeshHandle,
-    http: awc::Client,
 }
 
 /// One request; its path begins after `/mesh/v1/`.
@@ -44,10 +44,7 @@ struct Request {
 
 impl MeshClient {
     pub(super) fn new(mesh: MeshHandle) -> Self {
-        MeshClient {
-            mesh,
-            http: http::client(DEADLINE),
-        }
+        MeshClient { mesh }
     }
 
     /// The stamps of everything the node at this mesh address has in these buckets.
@@ -101,6 +98,12 @@ impl MeshClient {
         self.ask(addr, Method::GET, &what, Vec::new()).await
     }
 
+    /// Who answers at a mesh address, and what it has.
+    pub async fn node(&self, addr: SocketAddr) -> Result<NodeAnswer, MeshError> {
+        self.ask_at(addr, Method::GET, "node".to_owned(), Vec::new())
+            .await
+    }
+
     /// Asks a node a question by its name; `query` is encoded as in a URL. `None`: it has nothing to say of that.
     ///
     /// # Errors
@@ -125,6 +128,26 @@ impl MeshClient {
         answer.map(|body| read(addr, &body)).transpose()
     }
 
+    /// Passes a stranger's wish to join on to the node that made his token.
+    pub async fn enrol(&self, addr: SocketAddr, ask: &EnrolAsk) -> Result<EnrolAnswer, MeshError> {
+        let body = serde_json::to_vec(ask).map_err(|error| unwritable(addr, &error))?;
+        self.ask_at(addr, Method::POST, "enrol".to_owned(), body)
+            .await
+    }
+
+    /// Asks an issuer for a new certificate of this node's key.
+    pub async fn renew(&self, addr: SocketAddr, ask: &RenewAsk) -> Result<RenewAnswer, MeshError> {
+        let body = serde_json::to_vec(ask).map_err(|error| unwritable(addr, &error))?;
+        self.ask_at(addr, Method::POST, "renew".to_owned(), body)
+            .await
+    }
+
+    /// Asks an issuer for the keys of the cluster's authorities; for nodes that may issue themselves.
+    pub async fn authority_keys(&self, addr: SocketAddr) -> Result<AuthorityKeys, MeshError> {
+        self.ask_at(addr, Method::GET, "authority-keys".to_owned(), Vec::new())
+            .await
+    }
+
     async fn post<T: DeserializeOwned>(
         &self,
         addr: SocketAddr,
@@ -142,9 +165,20 @@ impl MeshClient {
         what: &str,
         body: Vec<u8>,
     ) -> Result<T, MeshError> {
+        let path = format!("config/{what}");
+        self.ask_at(addr, method, path, body).await
+    }
+
+    async fn ask_at<T: DeserializeOwned>(
+        &self,
+        addr: SocketAddr,
+        method: Method,
+        path: String,
+        body: Vec<u8>,
+    ) -> Result<T, MeshError> {
         let request = Request {
             method,
-            path: format!("config/{what}"),
+            path,
             body,
             answer_max_bytes: ANSWER_MAX_BYTES,
         };
@@ -179,8 +213,8 @@ impl MeshClient {
         request: Request,
     ) -> Result<Option<Bytes>, MeshError> {
         let url = format!("http://{addr}/mesh/v1/{}", request.path);
-        let mut sent = self
-            .http
+        let client = http::of_thread(&self.mesh.links, DEADLINE);
+        let mut sent = client
             .request(request.method, url)
             .insert_header((header::CONTENT_TYPE, "application/json"));
         for header in self.mesh.links.me.headers() {

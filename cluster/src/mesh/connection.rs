@@ -13,6 +13,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
 use super::links::Links;
 use super::peer::Peer;
+use crate::trust::{Member, SharedTrust, now_ms};
 
 /// How often a silent connection is tried.
 const PING_EVERY: Duration = Duration::from_secs(1);
@@ -22,6 +23,12 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 const SEND_TIMEOUT: Duration = Duration::from_secs(5);
 /// Pongs that wait to be sent; more pings than that are not answered one by one.
 const PONGS: usize = 4;
+
+/// What a peer may send, beyond which it waits: a hundred times what gossip of a hundred nodes comes to.
+const FRAMES_A_SECOND: u64 = 5_000;
+const BYTES_A_SECOND: usize = 32 * 1024 * 1024;
+/// The longest until the end of a certificate is looked at by the clock again: clocks are set.
+const LOOK_AT_CLOCK_EVERY: Duration = Duration::from_secs(30);
 
 /// What a peer sends.
 pub(super) enum Incoming {
@@ -33,8 +40,16 @@ pub(super) enum Incoming {
 }
 
 /// Carries frames both ways until the connection ends.
-pub(super) async fn run<S, R>(links: &Links, addr: SocketAddr, peer: Arc<Peer>, sink: S, stream: R)
-where
+///
+/// It ends by itself when the peer is not believed any more: revoked, or by its certificate's end.
+pub(super) async fn run<S, R>(
+    links: &Links,
+    addr: SocketAddr,
+    member: &Member,
+    peer: Arc<Peer>,
+    sink: S,
+    stream: R,
+) where
     S: Sink<Message> + Unpin,
     R: Stream<Item = Incoming> + Unpin,
 {
@@ -43,10 +58,11 @@ where
     let heard = Cell::new(Instant::now());
     let (pongs, pongs_to_send) = mpsc::channel(PONGS);
     tokio::select! {
-        () = receive(links, addr, &peer, stream, &heard, pongs) => {}
+        () = receive(links, (addr, member), &peer, stream, &heard, pongs) => {}
         () = send(links, addr, &peer, number, sink, pongs_to_send) => {}
         () = silence(&heard) => {}
         () = outlived(&peer, number) => {}
+        () = distrusted(&links.trust, member) => {}
     }
     drop(open);
     links.forget_undialled(addr);
@@ -63,16 +79,24 @@ impl Drop for Open<'_> {
 
 async fn receive<R: Stream<Item = Incoming> + Unpin>(
     links: &Links,
-    addr: SocketAddr,
+    (addr, member): (SocketAddr, &Member),
     peer: &Peer,
     mut stream: R,
     heard: &Cell<Instant>,
     pongs: mpsc::Sender<Bytes>,
 ) {
+    let mut second = Second::begin();
     while let Some(incoming) = stream.next().await {
         heard.set(Instant::now());
+        if let Incoming::Frame(frame) = &incoming
+            && second.is_over(frame.len())
+        {
+            peer.count_throttled();
+            sleep_until(second.end()).await;
+            heard.set(Instant::now());
+        }
         match incoming {
-            Incoming::Frame(frame) => links.deliver(addr, peer, frame),
+            Incoming::Frame(frame) => links.deliver(addr, member, peer, frame),
             Incoming::Ping(payload) => drop(pongs.try_send(payload)),
             Incoming::Pong => {}
             Incoming::End => return,
@@ -112,6 +136,54 @@ async fn send<S: Sink<Message> + Unpin>(
             Ok(Ok(())) => {}
             _ => return,
         }
+    }
+}
+
+/// What a peer has sent within one second.
+struct Second {
+    begun: Instant,
+    frames: u64,
+    bytes: usize,
+}
+
+impl Second {
+    fn begin() -> Self {
+        Second {
+            begun: Instant::now(),
+            frames: 0,
+            bytes: 0,
+        }
+    }
+
+    fn end(&self) -> Instant {
+        self.begun + Duration::from_secs(1)
+    }
+
+    /// Counts a frame; whether it is beyond what a peer may send.
+    fn is_over(&mut self, bytes: usize) -> bool {
+        if self.end() <= Instant::now() {
+            *self = Second::begin();
+        }
+        self.frames += 1;
+        self.bytes += bytes;
+        self.frames > FRAMES_A_SECOND || self.bytes > BYTES_A_SECOND
+    }
+}
+
+/// Ends when the peer is not believed any more.
+async fn distrusted(trust: &SharedTrust, member: &Member) {
+    let mut changes = trust.changes();
+    loop {
+        changes.borrow_and_update();
+        let now = now_ms();
+        if let Err(why) = trust.trust().still_trusts(member, now) {
+            tracing::info!(node = member.node.as_str(), %why, "a mesh connection is closed");
+            return;
+        }
+        let left = Duration::from_millis(member.not_after_ms.saturating_sub(now));
+        let left = left.min(LOOK_AT_CLOCK_EVERY);
+        // Whoever changes it lives as long as the mesh.
+        let _ = timeout(left, changes.changed()).await;
     }
 }
 

@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
 use super::FRAME_MAX_BYTES;
+use super::connect::Ways;
 use super::connection::{self, Incoming};
 use super::http;
 use super::links::Links;
@@ -71,8 +72,9 @@ async fn look_after(links: Arc<Links>, addr: SocketAddr, peer: Arc<Peer>) {
 }
 
 /// Makes a connection and carries frames over it until it ends.
-async fn dial(links: &Links, addr: SocketAddr, peer: &Arc<Peer>) -> Result<(), String> {
-    let mut request = http::client(DIAL_TIMEOUT)
+async fn dial(links: &Arc<Links>, addr: SocketAddr, peer: &Arc<Peer>) -> Result<(), String> {
+    let (client, answered) = http::client(links, DIAL_TIMEOUT, Ways::Direct);
+    let mut request = client
         .ws(format!("ws://{addr}/mesh/v1/gossip"))
         .max_frame_size(FRAME_MAX_BYTES);
     for (name, value) in links.me.headers() {
@@ -82,6 +84,7 @@ async fn dial(links: &Links, addr: SocketAddr, peer: &Arc<Peer>) -> Result<(), S
         .await
         .map_err(|_| "no answer in time".to_owned())?
         .map_err(|error| error.to_string())?;
+    let member = answered.take().ok_or("nobody has shown who he is")?;
     let (sink, stream) = framed.split();
     let stream = stream.map(|frame| match frame {
         Ok(Frame::Binary(bytes)) => Incoming::Frame(bytes),
@@ -89,6 +92,6 @@ async fn dial(links: &Links, addr: SocketAddr, peer: &Arc<Peer>) -> Result<(), S
         Ok(Frame::Pong(_)) => Incoming::Pong,
         Ok(Frame::Text(_) | Frame::Continuation(_) | Frame::Close(_)) | Err(_) => Incoming::End,
     });
-    connection::run(links, addr, peer.clone(), sink, stream).await;
+    connection::run(links, addr, &member, peer.clone(), sink, stream).await;
     Ok(())
 }

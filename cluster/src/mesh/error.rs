@@ -5,15 +5,11 @@ use std::net::SocketAddr;
 #[derive(Debug, thiserror::Error)]
 pub enum MeshError {
     #[error(
-        "mesh.listen is {0}, an address others can reach, and nodes have no certificates yet: anyone \
-         there could change the cluster. Set mesh.listen to a loopback address such as 127.0.0.1:{port}",
-        port = .0.port()
-    )]
-    NotLoopback(SocketAddr),
-    #[error(
         "the mesh port {addr} could not be opened: {source}. Free it or set mesh.listen to another"
     )]
     Listen { addr: SocketAddr, source: io::Error },
+    #[error("the mesh's TLS could not be set up: {0}")]
+    Tls(rustls::Error),
     #[error("the mesh thread could not be started: {0}")]
     Thread(io::Error),
     #[error("node {addr} did not answer on the mesh within {after_ms} ms")]

@@ -1,4 +1,4 @@
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use actix_rt::{Arbiter, ArbiterHandle};
@@ -10,10 +10,12 @@ use weir_config::NodeId;
 use super::ask::{AskPort, Asks};
 use super::client::MeshClient;
 use super::cut::Cut;
+use super::enrol::{EnrolPort, Enrolments};
 use super::identity::Identity;
 use super::links::{INBOUND_FRAMES, Links, MAX_PEERS};
 use super::peer::PeerCounters;
 use super::{MeshError, dial};
+use crate::trust::SharedTrust;
 
 /// Who this node is on the mesh.
 #[derive(Clone, Debug)]
@@ -23,6 +25,10 @@ pub struct MeshConfig {
     pub node: NodeId,
     /// Where others dial this node: `mesh.advertise`, or the address the mesh port is bound to.
     pub mesh_addr: SocketAddr,
+    /// The address from which others are dialled, where it can reach them; `None`: whichever the system takes.
+    pub dial_from: Option<IpAddr>,
+    /// Whom this node believes, and what it shows.
+    pub trust: SharedTrust,
     /// Weir's version, for people.
     pub version: String,
 }
@@ -32,6 +38,8 @@ pub struct MeshConfig {
 pub struct Inbound {
     /// The peer's mesh address, as announced or dialled.
     pub from: SocketAddr,
+    /// The peer, by its certificate.
+    pub node: NodeId,
     pub frame: Bytes,
 }
 
@@ -41,6 +49,7 @@ pub struct MeshHandle {
     pub(super) links: Arc<Links>,
     pub(super) config: Arc<MeshConfig>,
     pub(super) asks: Arc<Asks>,
+    pub(super) enrolments: Arc<Enrolments>,
     inbound: Arc<Mutex<Option<mpsc::Receiver<Inbound>>>>,
     arbiter: ArbiterHandle,
 }
@@ -53,11 +62,12 @@ impl MeshHandle {
         let (inbound_tx, inbound_rx) = mpsc::channel(INBOUND_FRAMES);
         let (undialled_tx, undialled_rx) = mpsc::channel(MAX_PEERS);
         let me = Identity {
-            cluster: config.cluster.clone(),
             node: config.node.clone(),
             mesh_addr: config.mesh_addr,
         };
-        let links = Arc::new(Links::new(me, inbound_tx, undialled_tx));
+        let (from, trust) = (config.dial_from, config.trust.clone());
+        let links = Links::new(me, from, trust, inbound_tx, undialled_tx);
+        let links = Arc::new(links.map_err(MeshError::Tls)?);
         let arbiter = Arbiter::try_new().map_err(MeshError::Thread)?;
         let dialling = links.clone();
         arbiter.spawn_fn(move || {
@@ -67,6 +77,7 @@ impl MeshHandle {
             links,
             config: Arc::new(config),
             asks: Arc::default(),
+            enrolments: Arc::default(),
             inbound: Arc::new(Mutex::new(Some(inbound_rx))),
             arbiter: arbiter.handle(),
         })
@@ -86,6 +97,31 @@ impl MeshHandle {
     /// Answers a question of other nodes from now on: `GET /mesh/v1/ask/{what}`.
     pub fn answer(&self, what: &'static str, port: impl AskPort) {
         self.asks.answer(what, Arc::new(port));
+    }
+
+    /// Lets nodes in from now on, and renews their certificates, as far as this node may.
+    pub fn enrol_by(&self, port: impl EnrolPort) {
+        self.enrolments.set(Arc::new(port));
+    }
+
+    /// Says which live node is dialled where: nobody else is believed there.
+    pub fn expect(&self, live: impl IntoIterator<Item = (NodeId, SocketAddr)>) {
+        self.links.directory.set(live);
+    }
+
+    /// Whom this node believes, and what it shows; both may be replaced.
+    pub fn trust(&self) -> &SharedTrust {
+        &self.links.trust
+    }
+
+    /// Who was not let in, by the reason, since the start.
+    pub fn refused(&self) -> Vec<(&'static str, u64)> {
+        self.links.refused.all()
+    }
+
+    /// Connections this node passes on for others now, since its start, and their bytes.
+    pub fn relayed(&self) -> [u64; 3] {
+        self.links.relays.figures()
     }
 
     /// A client for requests to other nodes. It is not `Send`: make it on the thread that uses it.

@@ -1,42 +1,66 @@
-//! Who calls: the headers every mesh request carries.
+//! Who calls: the node by its certificate, never by what it says; where it is dialled by a header, which nothing else
+//! can tell.
 
 use std::net::SocketAddr;
 
+use actix_web::HttpRequest;
 use actix_web::http::header::HeaderMap;
 use weir_config::NodeId;
 
-pub(super) const CLUSTER: &str = "x-weir-cluster";
-pub(super) const NODE: &str = "x-weir-node";
+use super::directory::Directory;
+use super::door::Caller;
+use crate::trust::{Member, NotTrusted, Trust};
+
 /// The mesh address at which the caller is to be dialled.
 pub(super) const MESH_ADDR: &str = "x-weir-mesh-addr";
 
 /// A node as it names itself to others.
 #[derive(Clone, Debug)]
 pub(super) struct Identity {
-    pub cluster: String,
     pub node: NodeId,
     pub mesh_addr: SocketAddr,
 }
 
+/// Another node of this cluster.
+#[derive(Clone, Debug)]
+pub(super) struct Admitted {
+    pub member: Member,
+    pub mesh_addr: SocketAddr,
+}
+
 /// Why a caller was not let in.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum NotAPeer {
-    /// A header is missing or malformed.
-    Unnamed(&'static str),
-    OtherCluster(String),
-    /// The caller names itself as this node does.
+    NoCertificate,
+    /// It was believed when it connected.
+    NotTrusted(NotTrusted),
+    /// The header is missing or malformed.
+    NoMeshAddress,
+    /// The caller is this node, or says it is dialled where this node is.
     Namesake,
+    /// The caller says it is dialled where another node is.
+    AddressOfAnother,
+}
+
+/// The node of this cluster that calls.
+pub(super) fn member<'r>(
+    request: &'r HttpRequest,
+    trust: &Trust,
+    now_ms: u64,
+) -> Result<&'r Member, NotAPeer> {
+    let caller = request.conn_data::<Caller>();
+    let member = caller.and_then(|caller| caller.member.as_ref());
+    let member = member.ok_or(NotAPeer::NoCertificate)?;
+    let trusted = trust.still_trusts(member, now_ms);
+    trusted.map_err(NotAPeer::NotTrusted)?;
+    Ok(member)
 }
 
 // === impl Identity ===
 
 impl Identity {
-    pub fn headers(&self) -> [(&'static str, String); 3] {
-        [
-            (CLUSTER, self.cluster.clone()),
-            (NODE, self.node.to_string()),
-            (MESH_ADDR, self.mesh_addr.to_string()),
-        ]
+    pub fn headers(&self) -> [(&'static str, String); 1] {
+        [(MESH_ADDR, self.mesh_addr.to_string())]
     }
 
     /// Where a caller says it is dialled.
@@ -44,24 +68,22 @@ impl Identity {
         headers.get(MESH_ADDR)?.to_str().ok()?.parse().ok()
     }
 
-    /// The caller, where it is another node of this cluster.
-    pub fn admit(&self, headers: &HeaderMap) -> Result<Identity, NotAPeer> {
-        let text = |name: &'static str| {
-            let value = headers.get(name).and_then(|value| value.to_str().ok());
-            value.ok_or(NotAPeer::Unnamed(name))
-        };
-        let cluster = text(CLUSTER)?;
-        if cluster != self.cluster {
-            return Err(NotAPeer::OtherCluster(cluster.chars().take(64).collect()));
-        }
-        let node: NodeId = text(NODE)?.parse().map_err(|_| NotAPeer::Unnamed(NODE))?;
-        let mesh_addr = Self::address(headers).ok_or(NotAPeer::Unnamed(MESH_ADDR))?;
-        if node == self.node || mesh_addr == self.mesh_addr {
+    /// The caller, where it is another node.
+    pub fn admit(
+        &self,
+        member: &Member,
+        headers: &HeaderMap,
+        directory: &Directory,
+    ) -> Result<Admitted, NotAPeer> {
+        let mesh_addr = Self::address(headers).ok_or(NotAPeer::NoMeshAddress)?;
+        if member.node == self.node || mesh_addr == self.mesh_addr {
             return Err(NotAPeer::Namesake);
         }
-        Ok(Identity {
-            cluster: self.cluster.clone(),
-            node,
+        if !directory.may_be(mesh_addr, &member.node) {
+            return Err(NotAPeer::AddressOfAnother);
+        }
+        Ok(Admitted {
+            member: member.clone(),
             mesh_addr,
         })
     }

@@ -23,6 +23,8 @@ pub struct PeerCounters {
     /// Connections made, whoever dialled.
     pub connections: u64,
     pub failed_dials: u64,
+    /// Times the peer had to wait, since it sent more than it may.
+    pub throttled: u64,
 }
 
 #[derive(Debug)]
@@ -43,6 +45,7 @@ struct Counters {
     bytes_out: AtomicU64,
     dropped: AtomicU64,
     failed_dials: AtomicU64,
+    throttled: AtomicU64,
 }
 
 // === impl Peer ===
@@ -137,6 +140,10 @@ impl Peer {
         self.counters.failed_dials.fetch_add(1, Ordering::Relaxed);
     }
 
+    pub fn count_throttled(&self) {
+        self.counters.throttled.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub fn counters(&self) -> PeerCounters {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         PeerCounters {
@@ -147,6 +154,7 @@ impl Peer {
             dropped: read(&self.counters.dropped),
             connections: *self.made.borrow(),
             failed_dials: read(&self.counters.failed_dials),
+            throttled: read(&self.counters.throttled),
         }
     }
 }

@@ -1,28 +1,38 @@
-//! The mesh port: what other nodes, and an operator with curl, can ask of this one.
+//! The mesh port: what other nodes, and an operator with curl and a node's certificate, can ask of this one.
 
 use std::collections::HashMap;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 use std::time::Duration;
 
+use actix_http::error::DispatchError;
+use actix_http::{ConnectionType, HttpService};
+use actix_service::{IntoServiceFactory, ServiceFactoryExt, fn_service, map_config};
 use actix_web::body::{BoxBody, MessageBody};
-use actix_web::dev::{Server, ServiceRequest, ServiceResponse};
+use actix_web::dev::{AppConfig, Server, ServiceRequest, ServiceResponse};
 use actix_web::middleware::{Next, from_fn};
-use actix_web::{App, HttpRequest, HttpResponse, HttpServer, rt, web};
+use actix_web::web::Bytes;
+use actix_web::{App, HttpRequest, HttpResponse, rt, web};
 use actix_ws::Message;
 use futures_util::StreamExt;
+use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
 use weir_config::{Record, Stamp};
 
 use super::connection::{self, Incoming};
+use super::door::Door;
 use super::handle::MeshHandle;
-use super::identity::{Identity, NotAPeer};
+use super::identity::{self, Admitted, Identity, MESH_ADDR, NotAPeer};
 use super::port::ConfigPort;
+use super::refused::Reason;
 use super::wire::{
     NodeAnswer, PULL_CUT_BYTES, PULL_MAX_VERSIONS, PUSH_MAX_BYTES, PullAsk, PushAnswer,
     REQUEST_MAX_BYTES, Records, StampsAnswer, StampsAsk, VersionAnswer,
 };
-use super::{FRAME_MAX_BYTES, MeshError};
+use super::{FRAME_MAX_BYTES, MeshError, enrol, relay};
 use crate::replication::VersionName;
+use crate::trust::now_ms;
 
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
@@ -32,18 +42,8 @@ const MAX_CONNECTIONS: usize = 4_096;
 /// Time for what is under way when the server is stopped; gossip connections have none of their own.
 const SHUTDOWN_TIMEOUT_S: u64 = 1;
 
-/// Whether the mesh may be bound here: to loopback only, until nodes have certificates.
-pub fn check_listen(addr: SocketAddr) -> Result<(), MeshError> {
-    if addr.ip().is_loopback() {
-        Ok(())
-    } else {
-        Err(MeshError::NotLoopback(addr))
-    }
-}
-
-/// Opens the mesh port, where it may be opened.
+/// Opens the mesh port.
 pub fn bind(addr: SocketAddr) -> Result<TcpListener, MeshError> {
-    check_listen(addr)?;
     TcpListener::bind(addr).map_err(|source| MeshError::Listen { addr, source })
 }
 
@@ -58,10 +58,12 @@ pub fn server(
         addr: mesh.config.mesh_addr,
         source,
     })?;
-    check_listen(addr)?;
+    let refused = mesh.links.refused.clone();
+    let door = Door::new(mesh.links.trust.clone(), refused).map_err(MeshError::Tls)?;
+    let door = Arc::new(door);
     let failed = |source: io::Error| MeshError::Listen { addr, source };
-    let app = move || {
-        App::new()
+    let service = move || {
+        let app = App::new()
             .app_data(web::Data::new(mesh.clone()))
             .app_data(web::Data::new(config.clone()))
             .app_data(web::JsonConfig::default().limit(REQUEST_MAX_BYTES))
@@ -70,7 +72,15 @@ pub fn server(
                     .wrap(from_fn(lose_when_cut))
                     .route("/node", web::get().to(node))
                     .route("/gossip", web::get().to(gossip))
+                    .route("/relay/{addr}", web::get().to(pass_on))
                     .route("/ask/{what}", web::get().to(ask))
+                    .service(
+                        web::resource("/enrol")
+                            .app_data(web::JsonConfig::default().limit(enrol::ENROL_MAX_BYTES))
+                            .route(web::post().to(enrol::enrol)),
+                    )
+                    .route("/renew", web::post().to(enrol::renew))
+                    .route("/authority-keys", web::get().to(enrol::authority_keys))
                     .route("/config/stamps", web::post().to(stamps))
                     .route("/config/pull", web::post().to(pull))
                     .service(
@@ -80,27 +90,67 @@ pub fn server(
                     )
                     .route("/config/version/{stamp}", web::get().to(version)),
             )
+            .wrap(from_fn(keep_strangers_out));
+        let app = map_config(app.into_factory(), |()| AppConfig::default());
+        let (door, introducing) = (door.clone(), door.clone());
+        let secure = fn_service(move |tcp: TcpStream| {
+            let door = door.clone();
+            async move { door.let_in(tcp).await.map_err(DispatchError::Io) }
+        });
+        let http = HttpService::build()
+            .keep_alive(KEEP_ALIVE)
+            .client_request_timeout(HEAD_TIMEOUT)
+            .client_disconnect_timeout(DISCONNECT_TIMEOUT)
+            .h1_allow_half_closed(false)
+            .secure()
+            .local_addr(addr)
+            .on_connect_ext(move |stream: &TlsStream<TcpStream>, data| {
+                introducing.introduce(stream, data);
+            })
+            .h1(app);
+        secure.and_then(http)
     };
-    let server = HttpServer::new(app)
+    let server = Server::build()
         .workers(1)
-        .max_connections(MAX_CONNECTIONS)
-        .tcp_nodelay(true)
-        .h1_allow_half_closed(false)
-        .client_request_timeout(HEAD_TIMEOUT)
-        .client_disconnect_timeout(DISCONNECT_TIMEOUT)
-        .keep_alive(KEEP_ALIVE)
+        .max_concurrent_connections(MAX_CONNECTIONS)
         .shutdown_timeout(SHUTDOWN_TIMEOUT_S)
         .disable_signals()
-        .listen(listener)
+        .listen("mesh", listener, service)
         .map_err(failed)?;
     Ok(server.run())
 }
 
+/// Whoever has no certificate may ask for enrolment and for nothing else, whatever else there is.
+async fn keep_strangers_out(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> actix_web::Result<ServiceResponse<BoxBody>> {
+    let mesh = request.app_data::<web::Data<MeshHandle>>().cloned();
+    if request.path() != "/mesh/v1/enrol"
+        && let Some(mesh) = mesh
+        && let Err(why) = identity::member(request.request(), &mesh.links.trust.trust(), now_ms())
+    {
+        // The connection with him.
+        let mut refused = refuse(&mesh, why);
+        refused
+            .head_mut()
+            .set_connection_type(ConnectionType::Close);
+        return Ok(request.into_response(refused));
+    }
+    Ok(next.call(request).await?.map_into_boxed_body())
+}
+
 /// Lets in other nodes of this cluster that are not cut off; anyone else gets the answer returned.
-fn admit(mesh: &MeshHandle, request: &HttpRequest) -> Result<Identity, Box<HttpResponse>> {
-    let me = &mesh.links.me;
-    match me.admit(request.headers()) {
-        Err(why) => Err(Box::new(refuse(me, why))),
+pub(super) fn admit(
+    mesh: &MeshHandle,
+    request: &HttpRequest,
+) -> Result<Admitted, Box<HttpResponse>> {
+    let links = &mesh.links;
+    let trust = links.trust.trust();
+    let peer = identity::member(request, &trust, now_ms())
+        .and_then(|member| links.me.admit(member, request.headers(), &links.directory));
+    match peer {
+        Err(why) => Err(Box::new(refuse(mesh, why))),
         Ok(peer) if mesh.cut().is_cut(peer.mesh_addr) => Err(Box::new(cut_off())),
         Ok(peer) => Ok(peer),
     }
@@ -122,25 +172,45 @@ async fn lose_when_cut(
     }
 }
 
-fn cut_off() -> HttpResponse {
+pub(super) fn cut_off() -> HttpResponse {
     HttpResponse::ServiceUnavailable().body("the mesh is cut here\n")
 }
 
-fn refuse(me: &Identity, why: NotAPeer) -> HttpResponse {
+fn refuse(mesh: &MeshHandle, why: NotAPeer) -> HttpResponse {
+    let (me, refused) = (&mesh.links.me, &mesh.links.refused);
     match why {
-        NotAPeer::Unnamed(header) => HttpResponse::BadRequest().body(format!(
-            "{header} is missing or malformed: only a Weir node can ask this\n"
-        )),
-        NotAPeer::OtherCluster(theirs) => HttpResponse::Forbidden().body(format!(
-            "this node is of cluster {}, the caller of {theirs}: \
-             set node.cluster alike to join them\n",
-            me.cluster
-        )),
-        NotAPeer::Namesake => HttpResponse::Conflict().body(format!(
-            "the caller names itself node {} or is dialled at {}, as this node is: \
-             give each its own node.id and mesh address\n",
-            me.node, me.mesh_addr
-        )),
+        NotAPeer::NoCertificate => {
+            refused.count(Reason::NoCertificate);
+            HttpResponse::Unauthorized().body(
+                "only a node of this cluster can ask this: show its certificate. To become one, join with a token \
+                 (weir token join)\n",
+            )
+        }
+        NotAPeer::NotTrusted(why) => {
+            refused.count_certificate(&why);
+            HttpResponse::Forbidden().body(format!("{why}\n"))
+        }
+        NotAPeer::NoMeshAddress => {
+            refused.count(Reason::NoMeshAddress);
+            HttpResponse::BadRequest().body(format!(
+                "{MESH_ADDR} is missing or malformed: only a Weir node can ask this\n"
+            ))
+        }
+        NotAPeer::Namesake => {
+            refused.count(Reason::Namesake);
+            HttpResponse::Conflict().body(format!(
+                "the caller is node {} or is dialled at {}, as this node is: \
+                 give each its own node.id and mesh address\n",
+                me.node, me.mesh_addr
+            ))
+        }
+        NotAPeer::AddressOfAnother => {
+            refused.count(Reason::AddressOfAnother);
+            HttpResponse::Forbidden().body(
+                "another live node is dialled at the address that the caller gives as its own: \
+                 set mesh.advertise to where this very node is reached\n",
+            )
+        }
     }
 }
 
@@ -221,7 +291,7 @@ async fn push(
     pushed: web::Json<Records>,
 ) -> HttpResponse {
     let peer = match admit(&mesh, &request) {
-        Ok(peer) => peer.node,
+        Ok(peer) => peer.member.node,
         Err(refused) => return *refused,
     };
     match config.pushes.push(peer, pushed.into_inner().read()).await {
@@ -295,7 +365,37 @@ async fn gossip(
         });
     let links = mesh.links.clone();
     rt::spawn(async move {
-        connection::run(&links, dialler.mesh_addr, peer, session, stream).await;
+        let Admitted { member, mesh_addr } = dialler;
+        connection::run(&links, mesh_addr, &member, peer, session, stream).await;
     });
+    Ok(answer)
+}
+
+/// Passes a connection on to another node, which the caller cannot reach.
+async fn pass_on(
+    request: HttpRequest,
+    mesh: web::Data<MeshHandle>,
+    to: web::Path<SocketAddr>,
+    payload: web::Payload,
+) -> actix_web::Result<HttpResponse> {
+    let asker = match admit(&mesh, &request) {
+        Ok(asker) => asker,
+        Err(refused) => return Ok(*refused),
+    };
+    let to = to.into_inner();
+    let passed = match relay::reach(&mesh.links, to).await {
+        Ok(passed) => passed,
+        Err(why) => return Ok(HttpResponse::BadGateway().body(format!("{why}\n"))),
+    };
+    let (answer, session, stream) = actix_ws::handle(&request, payload)?;
+    let stream = stream
+        .max_frame_size(FRAME_MAX_BYTES)
+        .map(|message| match message {
+            Ok(Message::Binary(bytes)) => Some(bytes),
+            Ok(Message::Ping(_) | Message::Pong(_) | Message::Nop) => Some(Bytes::new()),
+            _ => None,
+        });
+    let (links, ends) = (mesh.links.clone(), [asker.mesh_addr, to]);
+    rt::spawn(async move { passed.carry(&links, ends, session, stream).await });
     Ok(answer)
 }

@@ -1,6 +1,9 @@
 //! Nodes for tests: each on its own thread with its own sockets, so that one can be killed.
 #![allow(dead_code)] // Each test file uses its part.
 
+pub mod caller;
+pub mod trusted;
+
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -43,7 +46,14 @@ pub fn mesh_config(id: &str, cluster: &str, mesh_addr: SocketAddr) -> MeshConfig
         node: node_id(id),
         mesh_addr,
         version: "0.0.0".to_owned(),
+        dial_from: None,
+        trust: trusted::trust_of(cluster, &node_id(id)),
     }
+}
+
+/// Someone who calls with a certificate of the cluster, as this node.
+pub fn caller(id: &str, cluster: &str) -> caller::Caller {
+    caller::Caller::with(&trusted::trust_of(cluster, &node_id(id)).credentials())
 }
 
 /// Waits until the condition holds; says how long it took.
@@ -63,6 +73,16 @@ pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) -> Duration {
 
 impl TestNode {
     pub fn start(id: &str, listener: TcpListener, seeds: &[SocketAddr]) -> TestNode {
+        TestNode::start_slow(id, listener, seeds, Duration::from_millis(100))
+    }
+
+    /// With so long between two rounds of gossip.
+    pub fn start_slow(
+        id: &str,
+        listener: TcpListener,
+        seeds: &[SocketAddr],
+        gossip_interval: Duration,
+    ) -> TestNode {
         let addr = listener.local_addr().unwrap();
         let snapshot = ConfigSnapshot::default().shared();
         let config = MembershipConfig {
@@ -72,7 +92,7 @@ impl TestNode {
             version: "0.0.0".to_owned(),
             mesh_addr: addr,
             seeds: seeds.iter().map(SocketAddr::to_string).collect(),
-            gossip_interval: Duration::from_millis(100),
+            gossip_interval,
             admin: Some("127.0.0.1:9001".parse().unwrap()),
             link_http: None,
             link_https: None,

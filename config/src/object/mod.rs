@@ -5,6 +5,7 @@ mod business;
 mod elastic;
 mod gateway;
 mod mini_program;
+mod node;
 mod origin;
 mod platform_secret;
 mod region;
@@ -25,6 +26,7 @@ pub use business::{
 pub use elastic::{ElasticPack, Limit};
 pub use gateway::{Gateway, Overflow, Package, PackageName};
 pub use mini_program::{MiniProgram, PlatformVersion, PlatformVersions};
+pub use node::{Authority, Node};
 pub use origin::{Ejection, HealthCheck, OriginAddress, OriginSettings, OriginTls};
 pub use platform_secret::PlatformSecret;
 pub use region::{DEFAULT_REGIONS, Region, default_distance_km};
@@ -50,6 +52,8 @@ pub enum Kind {
     AgreementText,
     Schedule,
     PlatformSecret,
+    Node,
+    Authority,
 }
 
 /// An object's name over the whole cluster, `business/wx0123456789abcdef` in text. A mini program's
@@ -73,6 +77,8 @@ pub enum Object {
     AgreementText(AgreementText),
     Schedule(Schedule),
     PlatformSecret(PlatformSecret),
+    Node(Node),
+    Authority(Authority),
 }
 
 /// One version of one object: what the store keeps and what nodes pull from each other. It never changes.
@@ -106,7 +112,7 @@ pub struct ParseKeyError(String);
 // === impl Kind ===
 
 impl Kind {
-    pub const ALL: [Kind; 9] = [
+    pub const ALL: [Kind; 11] = [
         Kind::Space,
         Kind::MiniProgram,
         Kind::Gateway,
@@ -116,11 +122,16 @@ impl Kind {
         Kind::AgreementText,
         Kind::Schedule,
         Kind::PlatformSecret,
+        Kind::Node,
+        Kind::Authority,
     ];
 
-    /// Made by nodes, for nodes: no document, history or restore carries it.
+    /// Whom the cluster lets in and what it was entrusted with: no document and no restore carries it.
     pub fn is_secret(self) -> bool {
-        matches!(self, Kind::Token | Kind::PlatformSecret)
+        matches!(
+            self,
+            Kind::Token | Kind::PlatformSecret | Kind::Node | Kind::Authority
+        )
     }
 
     pub fn as_str(self) -> &'static str {
@@ -134,6 +145,8 @@ impl Kind {
             Kind::AgreementText => "agreement_text",
             Kind::Schedule => "schedule",
             Kind::PlatformSecret => "platform_secret",
+            Kind::Node => "node",
+            Kind::Authority => "authority",
         }
     }
 }
@@ -203,6 +216,8 @@ impl Object {
             Object::Region(o) => ObjectKey::new(Kind::Region, &o.id),
             Object::Token(o) => ObjectKey::new(Kind::Token, &o.id),
             Object::PlatformSecret(o) => ObjectKey::new(Kind::PlatformSecret, &o.id),
+            Object::Node(o) => ObjectKey::new(Kind::Node, &o.id),
+            Object::Authority(o) => ObjectKey::new(Kind::Authority, &o.id),
             Object::AgreementText(o) => ObjectKey::new(Kind::AgreementText, &o.id),
             Object::Schedule(o) => {
                 ObjectKey::new(Kind::Schedule, Schedule::object_id(&o.business, &o.id))

@@ -13,6 +13,7 @@ mod gateway;
 mod manual;
 mod mark;
 mod mini_program;
+mod node;
 mod one_key;
 mod patch;
 mod platform;
@@ -35,6 +36,9 @@ pub use elastic::{ElasticPackInput, PACKS_MAX, delete_elastic_pack, put_elastic_
 pub use gateway::{GatewayInput, PackageInput, put_gateway};
 pub use manual::{BusinessInput, add_business};
 pub use mini_program::{MiniProgramInput, PlatformReading, put_mini_program, put_platform_reading};
+pub use node::{
+    distrust_authority, issue_by, issuing_authority, let_in, revoke_node, trust_authority,
+};
 pub use one_key::{OneKeyInput, OneKeyOutcome, one_key_access};
 pub use platform::{
     authorize_by_platform, delete_platform_secret, put_platform_secret, trial_qr_content,

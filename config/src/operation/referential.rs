@@ -6,7 +6,9 @@ use std::collections::{BTreeSet, HashMap};
 use crate::catalog::Catalog;
 use crate::domain::Origin;
 use crate::object::{Business, BusinessType, Gateway, Kind, Object, ObjectKey, Space};
-use crate::operation::{agreement, elastic, field, gateway, mini_program, patch, region, schedule};
+use crate::operation::{
+    agreement, elastic, field, gateway, mini_program, node, patch, region, schedule,
+};
 use crate::refusal::Refusal;
 
 /// Most domains of its own a business may have: as many as a mini program may list.
@@ -55,6 +57,8 @@ impl<'c> Outcome<'c> {
             Object::Schedule(schedule) => schedule::check(self.catalog, schedule),
             // Made by nodes, and sealed.
             Object::PlatformSecret(_) => Ok(()),
+            Object::Node(known) => node::check_node(known),
+            Object::Authority(authority) => node::check_authority(authority),
         }
     }
 
@@ -103,7 +107,9 @@ impl<'c> Outcome<'c> {
             | Object::Token(_)
             | Object::AgreementText(_)
             | Object::Schedule(_)
-            | Object::PlatformSecret(_) => false,
+            | Object::PlatformSecret(_)
+            | Object::Node(_)
+            | Object::Authority(_) => false,
         }
     }
 

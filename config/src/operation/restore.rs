@@ -9,7 +9,7 @@ use crate::refusal::Refusal;
 /// a version that is itself a deletion deletes.
 ///
 /// # Errors
-/// `not_restorable` (409) for tokens and schedules. As for a whole document where the version no longer fits the
+/// `not_restorable` (409) for tokens, schedules and nodes. As for a whole document where the version no longer fits the
 /// configuration: `reference_missing` (422) where its gateway is gone, `still_in_use` (409), and others.
 pub fn restore(catalog: &Catalog, now_ms: u64, version: &Record) -> Result<Change, Refusal> {
     if version.key.kind == Kind::Schedule {
@@ -28,6 +28,13 @@ pub fn restore(catalog: &Catalog, now_ms: u64, version: &Record) -> Result<Chang
         return Err(Refusal::conflict(
             "not_restorable",
             "What a platform entrusted to us is not restored: it is out of date, and is renewed by itself.",
+        ));
+    }
+    if matches!(version.key.kind, Kind::Node | Kind::Authority) {
+        return Err(Refusal::conflict(
+            "not_restorable",
+            "Whom the cluster lets in is not restored: join the node again with a token (`weir token join`), or revoke \
+             it (`weir cluster revoke`).",
         ));
     }
     let change = match &version.object {

@@ -30,7 +30,7 @@ fn actions(plan: &Plan) -> Vec<(String, Action)> {
         .collect()
 }
 
-fn version(cluster: &Cluster, kind: Kind, id: &str) -> Record {
+pub fn version(cluster: &Cluster, kind: Kind, id: &str) -> Record {
     let record = cluster.catalog.record(&ObjectKey::new(kind, id));
     record.unwrap().clone()
 }

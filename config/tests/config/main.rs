@@ -12,6 +12,7 @@ mod gateway;
 mod history;
 mod legal;
 mod manual;
+mod node;
 mod one_key;
 mod patch;
 mod platform;

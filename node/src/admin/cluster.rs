@@ -14,7 +14,7 @@ use super::drill::{Drill, drill};
 use super::fan_out::ask_all;
 use super::problem::Problem;
 use super::query::Query;
-use crate::quota::PlanFigures;
+use crate::quota::{FLAGGED, PlanFigures};
 
 /// The name of the question that nodes ask each other.
 const QUESTION: &str = "plan";
@@ -49,8 +49,34 @@ pub struct ClusterStatus {
     pub clock_behind_ms: Option<u64>,
     /// The drill that has cut this node off from the others (`/drill/cut`); null while there is none.
     pub drill: Option<Drill>,
+    /// Whose certificates the nodes believe; two while the cluster's keys are rotated.
+    pub authorities: Vec<AuthorityStatus>,
     /// Every node heard of lately, by name.
     pub nodes: Vec<NodeStatus>,
+}
+
+/// An authority that certifies nodes.
+#[derive(Debug, PartialEq, Serialize, ToSchema)]
+pub struct AuthorityStatus {
+    /// The beginning of its fingerprint, by which nodes name it.
+    pub id: String,
+    /// SHA-256 of its certificate.
+    pub fingerprint: String,
+    /// New certificates are of this one.
+    pub issuing: bool,
+}
+
+/// What a node says of its certificate.
+#[derive(Debug, PartialEq, Serialize, ToSchema)]
+pub struct TrustStatus {
+    /// The authority of its certificate.
+    pub certified_by: String,
+    /// The authorities it believes.
+    pub trusts: Vec<String>,
+    /// It has their keys: it may let nodes in and renew certificates.
+    pub issuer: bool,
+    /// It was revoked.
+    pub revoked: bool,
 }
 
 /// One node.
@@ -68,6 +94,10 @@ pub struct NodeStatus {
     #[schema(value_type = Option<String>)]
     pub newest_version: Option<Stamp>,
     pub addresses: Addresses,
+    pub trust: TrustStatus,
+    /// What the node that answers does not believe of this one, in words: stamps from the far future, records that
+    /// are none, more given away of a package than there can be. Empty where all is well.
+    pub flagged: Vec<String>,
     /// The program's version.
     pub program: String,
     /// How the node mints and what it knows of the mint plan; null where it was not asked (`?minting=true`) or
@@ -104,8 +134,19 @@ pub async fn get_cluster(
         store_unwritable: health.unwritable(),
         clock_behind_ms: health.clock_behind_ms(),
         drill: Some(drill(&state)).filter(|drill| drill.cut),
+        authorities: authorities(&snapshot),
         ..status(&view, &snapshot)
     };
+    for (node, reason) in health.flags() {
+        if let Some(node) = status.node_mut(node.as_str()) {
+            node.flagged.push(reason);
+        }
+    }
+    for node in state.quota.flagged().0 {
+        if let Some(node) = status.node_mut(node.as_str()) {
+            node.flagged.push(FLAGGED.to_owned());
+        }
+    }
     let here = state.quota.plan();
     if query.minting {
         let told = ask_all(&state, QUESTION, "", Some(here)).await;
@@ -138,6 +179,11 @@ fn status(view: &ClusterView, snapshot: &ConfigSnapshot) -> ClusterStatus {
                 node_status(node, &digest, node.config_root.clone(), node.newest.clone())
             }
         })
+        .map(|mut status| {
+            let registered = snapshot.catalog.node(&status.id);
+            status.trust.revoked = registered.is_some_and(|node| node.revoked);
+            status
+        })
         .collect();
     ClusterStatus {
         node: view.me.to_string(),
@@ -150,8 +196,19 @@ fn status(view: &ClusterView, snapshot: &ConfigSnapshot) -> ClusterStatus {
         store_unwritable: None,
         clock_behind_ms: None,
         drill: None,
+        authorities: Vec::new(),
         nodes,
     }
+}
+
+fn authorities(snapshot: &ConfigSnapshot) -> Vec<AuthorityStatus> {
+    let known = snapshot.catalog.authorities();
+    let status = |authority: &weir_config::object::Authority| AuthorityStatus {
+        id: authority.id.chars().take(16).collect(),
+        fingerprint: authority.id.clone(),
+        issuing: authority.issuing,
+    };
+    known.map(status).collect()
 }
 
 /// How many retained versions lost unseen.
@@ -191,6 +248,13 @@ fn node_status(
             link_http: node.link_http.map(|addr| addr.to_string()),
             link_https: node.link_https.map(|addr| addr.to_string()),
         },
+        trust: TrustStatus {
+            certified_by: node.trust.certified_by.clone(),
+            trusts: node.trust.trusts.clone(),
+            issuer: !node.trust.issues.is_empty(),
+            revoked: false,
+        },
+        flagged: Vec::new(),
         program: node.version.clone(),
         minting: None,
         minting_unanswered: None,

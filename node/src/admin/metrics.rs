@@ -6,7 +6,7 @@ use actix_web::{HttpResponse, web};
 use weir_cluster::ledger::Meter;
 use weir_cluster::replication::ConfigSnapshot;
 
-use super::{AdminState, cluster, origins};
+use super::{AdminState, cluster, mesh_figures, origins};
 use crate::routing::{BusinessFigures, FAULTS, REASONS};
 
 /// Businesses with figures of their own; those of the others are summed up under [`OTHERS`].
@@ -89,6 +89,8 @@ fn render(state: &AdminState) -> String {
     );
     let cut = state.mesh.cut().is_cut_from_all();
     page.sample("weir_mesh_cut", &[], u64::from(cut));
+
+    mesh_figures::figures(state, &mut page);
 
     page.family(
         "weir_actor_restarts_total",
@@ -212,6 +214,12 @@ fn packages(state: &AdminState, page: &mut Exposition) {
         "1 while this node has a share and mints nothing, since too few others hear it.",
     );
     page.sample("weir_mint_fenced", &[], u64::from(plan.fenced.is_some()));
+    page.family(
+        "weir_package_flagged_total",
+        "counter",
+        "Times a node was found to give away more of a package than it can have.",
+    );
+    page.sample("weir_package_flagged_total", &[], state.quota.flagged().1);
     page.family(
         "weir_gateway_balance_bytes",
         "gauge",

@@ -20,7 +20,9 @@ mod forget;
 mod gateways;
 mod health;
 mod history;
+mod identity;
 mod link_test;
+mod mesh_figures;
 mod metrics;
 mod mini_programs;
 mod monitoring;
@@ -50,11 +52,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::sync::watch;
-use weir_cluster::membership::ClusterView;
+use weir_cluster::membership::{ClusterView, GossipCounts};
 use weir_cluster::mesh::MeshHandle;
 use weir_config::{NodeId, moment};
 
 use crate::config_actor::ConfigHandle;
+use crate::identity::IdentityParts;
 use crate::monitor::ClusterMonitor;
 use crate::platform::PlatformHandle;
 use crate::quota::QuotaHandle;
@@ -96,6 +99,10 @@ pub struct AdminState {
     pub platform: Option<PlatformHandle>,
     /// What became of calls; absent where nobody started its actor.
     pub monitor: Option<ClusterMonitor>,
+    /// For letting nodes in; absent where nobody started its actor.
+    pub identity: Option<IdentityParts>,
+    /// What gossip refused; absent where nobody gossips.
+    pub gossip: Option<GossipCounts>,
     /// Restarts by actor.
     pub restarts: Vec<(&'static str, RestartCount)>,
     failed_attempts: Arc<auth::FailedAttempts>,
@@ -127,6 +134,8 @@ impl AdminState {
             readiness: Arc::new(Readiness::default()),
             platform: None,
             monitor: None,
+            identity: None,
+            gossip: None,
             restarts: Vec::new(),
             failed_attempts: Arc::default(),
             copying: Arc::default(),

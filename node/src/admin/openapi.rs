@@ -9,8 +9,8 @@ use utoipa::{Modify, OpenApi};
 use super::problem::ProblemDocument;
 use super::{
     agreements, arrival, backup, businesses, calls, clients, cluster, document, drill, forget,
-    gateways, health, history, link_test, metrics, mini_programs, monitoring, one_key, origins,
-    package, platform, qr, regions, restore, schedules, spaces,
+    gateways, health, history, identity, link_test, metrics, mini_programs, monitoring, one_key,
+    origins, package, platform, qr, regions, restore, schedules, spaces,
 };
 
 #[derive(OpenApi)]
@@ -83,6 +83,9 @@ use super::{
         cluster::get_cluster,
         arrival::get_arrival,
         forget::forget,
+        identity::make_join_token,
+        identity::revoke,
+        identity::rotate_keys,
         drill::cut,
         drill::heal,
         history::list_history,
@@ -147,7 +150,8 @@ fn needs_token(path: &str) -> bool {
 
 /// Whether what is sent there makes versions; what acts on nodes does not.
 fn changes_configuration(path: &str) -> bool {
-    !path.starts_with("/admin/v1/drill/") && !path.ends_with("/forget")
+    let on_nodes = ["/forget", "/revoke", "/join-tokens", "/rotate-keys"];
+    !path.starts_with("/admin/v1/drill/") && !on_nodes.iter().any(|end| path.ends_with(end))
 }
 
 // === impl Modify ===

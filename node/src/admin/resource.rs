@@ -98,6 +98,8 @@ pub fn shown(state: &AdminState, record: &Record) -> Option<Value> {
         Object::Region(region) => serde_json::to_value(region),
         Object::Token(token) => serde_json::to_value(token),
         Object::PlatformSecret(secret) => serde_json::to_value(secret),
+        Object::Node(node) => serde_json::to_value(node),
+        Object::Authority(authority) => serde_json::to_value(authority),
         Object::AgreementText(text) => serde_json::to_value(text.view(state)),
         Object::Schedule(schedule) => serde_json::to_value(schedule),
     }

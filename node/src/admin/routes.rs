@@ -13,8 +13,9 @@ use super::endpoint::{Endpoint, endpoint};
 use super::problem::Problem;
 use super::{
     AdminState, agreements, arrival, auth, backup, businesses, calls, clients, cluster, document,
-    drill, forget, gateways, health, history, link_test, metrics, mini_programs, monitoring,
-    one_key, openapi, origins, package, platform, qr, regions, restore, schedules, spaces, write,
+    drill, forget, gateways, health, history, identity, link_test, metrics, mini_programs,
+    monitoring, one_key, openapi, origins, package, platform, qr, regions, restore, schedules,
+    spaces, write,
 };
 
 /// Where the API itself begins; everything under it but the OpenAPI document needs a token.
@@ -106,6 +107,9 @@ pub fn endpoints() -> Vec<Endpoint> {
         endpoint("/cluster").get(cluster::get_cluster),
         endpoint("/cluster/config/{version}").get(arrival::get_arrival),
         endpoint("/cluster/nodes/{node}/forget").post(forget::forget),
+        endpoint("/cluster/nodes/{node}/revoke").post(identity::revoke),
+        endpoint("/cluster/join-tokens").post(identity::make_join_token),
+        endpoint("/cluster/rotate-keys").post(identity::rotate_keys),
         endpoint("/drill/cut").post(drill::cut),
         endpoint("/drill/heal").post(drill::heal),
         endpoint("/history").get(history::list_history),

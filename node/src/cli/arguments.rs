@@ -7,10 +7,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::agreement::AgreementArgs;
 use super::business::{AccessArgs, BusinessArgs, GrayArgs};
+use super::identity::{RevokeArgs, RotateArgs, TokenArgs};
 use super::monitoring::{CallArgs, CallsArgs, MonitorArgs};
 use super::package::PackageArgs;
 use super::region::RegionArgs;
 use super::schedule::ScheduleArgs;
+use crate::seal::Secret;
 
 /// Weir, a clustered security gateway for mini programs.
 ///
@@ -101,13 +103,26 @@ pub enum Spoken {
     ///
     /// Without a command, the table of the nodes.
     Cluster(ClusterArgs),
+    /// Tokens that let nodes into the cluster
+    Token(TokenArgs),
 }
 
-#[derive(Debug, Args)]
+#[derive(Args)]
 pub struct NodeArgs {
     /// The node's settings, TOML; every one of them also as WEIR_SECTION_KEY in the environment
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// At its first start: what lets it into a cluster, as `weir token join` prints it; ignored afterwards
+    #[arg(
+        long,
+        value_name = "TOKEN@HOST:PORT",
+        env = "WEIR_JOIN",
+        hide_env_values = true
+    )]
+    pub join: Option<String>,
+    /// Of a cluster only this store is left: make new keys for it; every other node has to join anew
+    #[arg(long, conflicts_with = "join")]
+    pub begin_anew: bool,
 }
 
 #[derive(Debug, Args)]
@@ -343,6 +358,17 @@ pub enum ClusterCommand {
     /// gone but only cut off, both sides may carry the package for a while.
     #[command(verbatim_doc_comment)]
     Forget(ForgetArgs),
+    /// Make a node's certificates worthless, at once and on every node
+    ///
+    /// For a machine that was stolen or is given away. It comes back only with a new join token.
+    Revoke(RevokeArgs),
+    /// Change the keys that certify nodes, while the cluster runs
+    ///
+    /// Three steps, each when every live node is ready: a new authority that all believe, certificates of the new one,
+    /// the old one believed no more. Ask a node that may let nodes in. Stopped in between, it goes on with the same
+    /// command.
+    #[command(verbatim_doc_comment)]
+    RotateKeys(RotateArgs),
 }
 
 #[derive(Debug, Args)]
@@ -352,6 +378,15 @@ pub struct ForgetArgs {
     /// Do not ask; needed where there is no terminal
     #[arg(short, long)]
     pub yes: bool,
+}
+
+// === impl NodeArgs ===
+
+impl std::fmt::Debug for NodeArgs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let join = self.join.as_ref().map(|join| Secret::new(&**join));
+        write!(f, "NodeArgs({:?}, {join:?})", self.config)
+    }
 }
 
 // === impl Spoken ===
@@ -379,6 +414,7 @@ impl Spoken {
             Spoken::Calls(args) => &args.connection,
             Spoken::Monitor(args) => &args.connection,
             Spoken::Cluster(args) => &args.connection,
+            Spoken::Token(args) => &args.connection,
         }
     }
 }

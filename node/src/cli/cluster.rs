@@ -9,6 +9,7 @@ use super::arguments::{ClusterArgs, ClusterCommand, ForgetArgs};
 use super::client::{Client, part};
 use super::confirm::{can_ask, confirm};
 use super::failure::Failure;
+use super::identity;
 use super::object::{line, printable};
 use super::quantity::decimal;
 use super::table::Table;
@@ -19,8 +20,17 @@ use super::table::Table;
 /// Whatever the admin API refuses.
 pub async fn run(client: &Client, args: &ClusterArgs, out: &mut dyn Write) -> Result<(), Failure> {
     let json = args.connection.json;
-    if let Some(ClusterCommand::Forget(forget)) = &args.command {
-        return run_forget(client, forget, json, out).await;
+    match &args.command {
+        None => {}
+        Some(ClusterCommand::Forget(forget)) => {
+            return run_forget(client, forget, json, out).await;
+        }
+        Some(ClusterCommand::Revoke(args)) => {
+            return identity::revoke(client, args, json, out).await;
+        }
+        Some(ClusterCommand::RotateKeys(args)) => {
+            return identity::rotate(client, args, json, out).await;
+        }
     }
     let reply = client.get("/cluster?minting=true").await?;
     if json {
@@ -82,6 +92,7 @@ pub fn render(cluster: &Value) -> String {
         "plan",
         "config version",
         "digest",
+        "key",
         "admin",
         "link",
     ]);
@@ -101,6 +112,7 @@ pub fn render(cluster: &Value) -> String {
             plan(&node["minting"]),
             line(&node["newest_version"]),
             line(&node["config_digest"]),
+            key(node),
             line(&node["addresses"]["admin"]),
             line(&node["addresses"]["link_http"]),
         ]);
@@ -116,9 +128,59 @@ pub fn render(cluster: &Value) -> String {
         table.render(),
         nodes.len()
     );
+    text.push_str(&rotation(cluster, nodes));
     text.push_str(&minting(nodes));
     text.push_str(&warnings(cluster));
     text
+}
+
+/// The authority of a node's certificate, and whether the node may let others in.
+fn key(node: &Value) -> String {
+    let trust = &node["trust"];
+    let by: String = trust["certified_by"]
+        .as_str()
+        .unwrap_or("-")
+        .chars()
+        .take(8)
+        .collect();
+    match (trust["revoked"] == true, trust["issuer"] == true) {
+        (true, _) => "revoked".to_owned(),
+        (_, true) => format!("{}, issuer", printable(&by)),
+        (_, false) => printable(&by),
+    }
+}
+
+/// Where a rotation of the cluster's keys is, a line; nothing where there is none.
+fn rotation(cluster: &Value, nodes: &[Value]) -> String {
+    let authorities = items(&cluster["authorities"]);
+    let named = |issuing: bool| {
+        let found = authorities
+            .iter()
+            .find(|a| (a["issuing"] == true) == issuing);
+        found
+            .and_then(|authority| authority["id"].as_str())
+            .unwrap_or_default()
+    };
+    let (issuing, other) = (named(true), named(false));
+    if authorities.len() < 2 {
+        return String::new();
+    }
+    let lagging = nodes.iter().filter(|node| {
+        let trust = &node["trust"];
+        let believes = |id: &str| items(&trust["trusts"]).iter().any(|known| known == id);
+        node["live"] == true
+            && !(believes(issuing) && believes(other) && trust["certified_by"] == issuing)
+    });
+    let names: Vec<String> = lagging.map(|node| line(&node["id"])).collect();
+    let state = match names.is_empty() {
+        true => "every live node is certified by it".to_owned(),
+        false => format!("not certified by it, or behind: {}", names.join(", ")),
+    };
+    format!(
+        "The cluster's keys are being rotated: {} issues, {} is believed too; {state}. Go on: weir cluster rotate-keys.\n",
+        printable(issuing),
+        printable(other)
+    )
 }
 
 /// Which part of every package a node mints now.
@@ -184,6 +246,15 @@ fn warnings(cluster: &Value) -> String {
             "A drill cuts {} off from the others{left}: end it with POST /admin/v1/drill/heal on that node.\n",
             line(&cluster["node"])
         ));
+    }
+    for node in items(&cluster["nodes"]) {
+        for why in items(&node["flagged"]) {
+            text.push_str(&format!(
+                "{} is flagged: {}.\n",
+                line(&node["id"]),
+                line(why)
+            ));
+        }
     }
     match cluster["conflicts"].as_u64() {
         None | Some(0) => {}

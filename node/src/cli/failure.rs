@@ -53,6 +53,14 @@ impl Failure {
         Failure::Start(error.to_string())
     }
 
+    /// The code of a refusal.
+    pub fn code(&self) -> Option<&str> {
+        match self {
+            Failure::Refused { code, .. } => code.as_deref(),
+            _ => None,
+        }
+    }
+
     /// The failure that a problem document tells of.
     pub fn refused(status: u16, problem: &Value) -> Option<Self> {
         let text = |name: &str| Some(problem.get(name)?.as_str()?.to_owned());

@@ -14,6 +14,7 @@ mod failure;
 mod file;
 mod get;
 mod history;
+mod identity;
 mod monitoring;
 mod object;
 mod package;
@@ -36,6 +37,7 @@ use clap::Parser;
 use self::arguments::{Cli, Command, Spoken};
 use self::client::Client;
 use self::failure::Failure;
+use crate::seal::Secret;
 
 /// Exit code of a command that was understood but could not be done; clap ends with 2 for wrong usage.
 const FAILED: u8 = 1;
@@ -58,7 +60,12 @@ pub fn main() -> ExitCode {
 fn run(command: Command) -> Result<ExitCode, Failure> {
     match command {
         Command::Node(node) => {
-            let settings = crate::settings::load(node.config.as_deref()).map_err(Failure::start)?;
+            let settings = crate::settings::load(node.config.as_deref());
+            let mut settings = settings.map_err(Failure::start)?;
+            if let Some(join) = node.join {
+                settings.mesh.join = Some(Secret::new(join));
+            }
+            settings.mesh.begin_anew = node.begin_anew;
             Ok(crate::run::run(settings))
         }
         Command::Origin(origin) => {
@@ -101,5 +108,6 @@ async fn speak(spoken: Spoken, out: &mut dyn Write) -> Result<(), Failure> {
         Spoken::Calls(args) => monitoring::calls(&client, args, out).await,
         Spoken::Monitor(args) => monitoring::monitor(&client, args, out).await,
         Spoken::Cluster(args) => cluster::run(&client, args, out).await,
+        Spoken::Token(args) => identity::token(&client, args, out).await,
     }
 }

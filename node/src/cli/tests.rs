@@ -371,7 +371,8 @@ fn forgetting_a_node_needs_a_yes_where_nobody_can_be_asked() {
 
 #[test]
 fn the_cluster_says_what_is_to_be_seen_to() {
-    let cluster = json!({"node": "n1", "agree": true, "nodes": [], "conflicts": 2,
+    let cluster = json!({"node": "n1", "agree": true, "conflicts": 2,
+        "nodes": [{"id": "n2", "live": true, "flagged": ["it gives away more than it can have"]}],
         "store_unwritable": "the disk is full", "clock_behind_ms": 90_000});
     let text = cluster::render(&cluster);
     for part in [
@@ -379,6 +380,7 @@ fn the_cluster_says_what_is_to_be_seen_to() {
         "weir history --conflicts",
         "the disk is full",
         "90000 ms behind",
+        "n2 is flagged: it gives away more than it can have",
     ] {
         assert!(text.contains(part), "no `{part}` in\n{text}");
     }

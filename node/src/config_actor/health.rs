@@ -1,10 +1,12 @@
 //! How the keeping of the configuration fares, for `/readyz`, `/cluster` and `/metrics`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use weir_cluster::replication::MAX_AHEAD_MS;
+use weir_config::NodeId;
 
 use crate::store::StoreError;
 
@@ -19,6 +21,8 @@ struct Figures {
     conflicts: AtomicU64,
     failed_writes: AtomicU64,
     flagged: AtomicU64,
+    /// What was last wrong with what a live peer sent.
+    flags: Mutex<BTreeMap<NodeId, String>>,
 }
 
 // === impl ConfigHealth ===
@@ -50,6 +54,11 @@ impl ConfigHealth {
         self.0.flagged.load(Ordering::Relaxed)
     }
 
+    /// What was last wrong with what each peer sent that is there.
+    pub fn flags(&self) -> BTreeMap<NodeId, String> {
+        self.0.flags.lock().clone()
+    }
+
     /// Logged when it changes, not at every write that fails.
     pub(super) fn store_is_unwritable(&self, error: &StoreError) {
         self.0.failed_writes.fetch_add(1, Ordering::Relaxed);
@@ -79,7 +88,18 @@ impl ConfigHealth {
         self.0.conflicts.fetch_add(found, Ordering::Relaxed);
     }
 
-    pub(super) fn count_flag(&self) {
-        self.0.flagged.fetch_add(1, Ordering::Relaxed);
+    /// Counts what is wrong with a node, where that is another thing than the last; whether it is.
+    pub(super) fn flag(&self, node: &NodeId, reason: &str) -> bool {
+        let mut flags = self.0.flags.lock();
+        let new = flags.get(node).is_none_or(|known| known != reason);
+        if new {
+            self.0.flagged.fetch_add(1, Ordering::Relaxed);
+            flags.insert(node.clone(), reason.to_owned());
+        }
+        new
+    }
+
+    pub(super) fn forget_flag(&self, node: &NodeId) {
+        self.0.flags.lock().remove(node);
     }
 }

@@ -72,8 +72,6 @@ pub struct ConfigActor {
     /// Peers whose digest the replica has, and what waits to be pushed to each.
     peers: BTreeMap<NodeId, Outbox>,
     members: Members,
-    /// Why a node was last flagged.
-    flagged: BTreeMap<NodeId, String>,
     health: ConfigHealth,
 }
 
@@ -98,7 +96,6 @@ impl ConfigActor {
             pushes: parts.pushes.clone(),
             peers: BTreeMap::new(),
             members: Members::default(),
-            flagged: BTreeMap::new(),
             health: parts.health.clone(),
         }
     }
@@ -121,7 +118,7 @@ impl ConfigActor {
             .collect();
         for peer in gone {
             self.peers.remove(&peer);
-            self.flagged.remove(&peer);
+            self.health.forget_flag(&peer);
             self.take(Event::PeerGone { peer }, ctx);
         }
         for peer in view.live_peers().filter(|peer| !peer.leaving) {
@@ -170,17 +167,15 @@ impl ConfigActor {
 
     /// Logs what is wrong with a peer, or with this node: once, not at every retry.
     fn flag(&mut self, node: NodeId, reason: String) {
-        if self.flagged.get(&node) == Some(&reason) {
+        if !self.health.flag(&node, &reason) {
             return;
         }
-        self.health.count_flag();
         if node == self.node {
             tracing::warn!("{reason}");
         } else {
             let peer = node.as_str();
             tracing::warn!(peer, reason, "a peer sent what was not taken");
         }
-        self.flagged.insert(node, reason);
     }
 }
 

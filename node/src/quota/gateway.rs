@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use weir_cluster::ledger::{
-    CallSize, Entry, Figures, GatewayRow, Hints, Incarnation, Ledger, Meter, Offered, PARTS, Purse,
-    Terms, Turn, WHOLE, gateway_key,
+    Audit, CallSize, Entry, Figures, GatewayRow, Giver, Hints, Incarnation, Ledger, Meter, Offered,
+    PARTS, Purse, Terms, Turn, WHOLE, gateway_key,
 };
+use weir_config::NodeId;
 
 use super::figures::LimitFigures;
 use super::history::History;
@@ -43,6 +44,8 @@ pub(super) struct Gateway {
     bytes: Ledger,
     /// Stays when the limit on requests goes: what it was given must not be credited twice when it is back.
     requests: Option<Ledger>,
+    /// Whether what others give is theirs to give: bytes, requests.
+    audits: [Audit; 2],
     size: CallSize,
     /// Of the meter, at the last turn.
     offered: Offered,
@@ -93,6 +96,7 @@ impl Gateway {
             limit: LimitFigures::default(),
             bytes: Ledger::new(me, terms, limit.bytes_per_second),
             requests: None,
+            audits: Default::default(),
             size: CallSize::default(),
             offered: meter.offered(),
             minted_to,
@@ -138,21 +142,37 @@ impl Gateway {
         }
     }
 
-    /// Credits what a peer's row gives. Whether that was anything.
-    pub fn credit(&mut self, peer: &GatewayRow, now: Duration) -> bool {
-        let (meter, giver) = (&self.board.meter, peer.incarnation);
+    /// Credits what a peer's row gives, as far as it can be the peer's to give, that may mint `share`. Whether
+    /// that was anything.
+    pub fn credit(&mut self, node: &NodeId, share: u64, peer: &GatewayRow, now: Duration) -> bool {
+        let meter = &self.board.meter;
+        let giver = Giver {
+            node,
+            incarnation: peer.incarnation,
+            share,
+        };
+        let [of_bytes, of_requests] = &mut self.audits;
         let mut credited = 0;
+        let mut credit = |ledger: &mut Ledger, purse, audit: &mut Audit, entry| {
+            let covered = audit.hear(ledger, giver, entry, now);
+            credited += ledger.credit_up_to(purse, giver.incarnation, covered.counter);
+        };
         if let Some(entry) = &peer.bytes {
-            credited += self.bytes.credit(meter.bytes(), giver, entry);
+            credit(&mut self.bytes, meter.bytes(), of_bytes, entry);
         }
         if let (Some(ledger), Some(entry)) = (&mut self.requests, &peer.requests) {
             // Without a limit the purse takes nothing, but the counter is noted.
-            credited += ledger.credit(meter.requests(), giver, entry);
+            credit(ledger, meter.requests(), of_requests, entry);
         }
         if credited > 0 {
             self.stay_awake(now);
         }
         credited > 0
+    }
+
+    /// Nodes that give what they cannot have.
+    pub fn flagged(&self) -> impl Iterator<Item = &NodeId> {
+        self.audits.iter().flat_map(Audit::flagged)
     }
 
     /// Whether a turn should come before its time: this node runs dry and nobody knows.

@@ -11,6 +11,7 @@ use weir_config::NodeId;
 use super::figures::LimitFigures;
 use super::gateway::{Board, Gateway};
 use super::peers::PeerRows;
+use super::shares::Shares;
 
 /// What is shown of gateways on this node, by gateway.
 pub(super) type Boards = HashMap<String, Arc<Board>>;
@@ -29,6 +30,8 @@ pub(super) struct Gateways {
     /// Those that need turns; the others cost a look at their meter.
     awake: BTreeSet<String>,
     pub peers: PeerRows,
+    /// What the others may mint.
+    pub shares: Shares,
     /// Times a gateway was taken away.
     removals: u64,
     /// This node's part of the minting.
@@ -53,6 +56,7 @@ impl Gateways {
             by_key: HashMap::new(),
             awake: BTreeSet::new(),
             peers: PeerRows::default(),
+            shares: Shares::default(),
             removals: 0,
             share: 0,
             minted_to: Duration::ZERO,
@@ -164,7 +168,8 @@ impl Gateways {
         let row = self.peers.take(change)?;
         let id = self.by_key.get(&change.key)?;
         let gateway = self.all.get_mut(id)?;
-        let credited = gateway.credit(row, now);
+        let share = self.shares.of(&change.node, now);
+        let credited = gateway.credit(&change.node, share, row, now);
         let can_help = gateway.can_help(row, now);
         let helps = can_help && self.peers.is_live(&change.node);
         if credited || helps {
@@ -172,6 +177,12 @@ impl Gateways {
             self.awake.insert(id.clone());
         }
         helps.then(|| (id.clone(), change.node.clone()))
+    }
+
+    /// Nodes that give what they cannot have, of any package.
+    pub fn flagged(&self) -> BTreeSet<NodeId> {
+        let flagged = self.all.values().flat_map(Gateway::flagged);
+        flagged.cloned().collect()
     }
 
     /// Gateways that run dry while the others do not know.

@@ -1,5 +1,6 @@
 //! How others on this node read packages, and ask for what changes the mint plan.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -87,6 +88,11 @@ impl QuotaHandle {
     /// The mint plan, as of the last second or its last change.
     pub fn plan(&self) -> PlanFigures {
         self.shown.plan.load().figures.clone()
+    }
+
+    /// Nodes that give what they cannot have, as this node sees it, and how often one became such a node.
+    pub fn flagged(&self) -> (BTreeSet<NodeId>, u64) {
+        (self.shown.flagged(), self.shown.flagged_total())
     }
 
     /// The configuration with the meters of its gateways, now and whenever that changes.

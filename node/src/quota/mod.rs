@@ -15,6 +15,7 @@ mod history;
 mod parts;
 mod peers;
 mod planning;
+mod shares;
 mod shown;
 #[cfg(test)]
 mod tests;
@@ -47,7 +48,7 @@ pub use handle::{ForgetRefusal, QuotaHandle};
 pub use history::{HISTORY_SECONDS, SecondFigures, UseFigures, UsedFigures};
 pub use parts::QuotaParts;
 pub use planning::MINT_PLAN;
-pub use shown::Metered;
+pub use shown::{FLAGGED, Metered};
 
 /// Time between two mints.
 const MINT_INTERVAL: Duration = Duration::from_millis(20);
@@ -249,6 +250,7 @@ impl QuotaActor {
         let share = self.planning.share();
         let changed = share != self.gateways.share();
         self.gateways.set_share(share, now);
+        self.gateways.shares.take(self.planning.plan(), now);
         self.publish(rows, push);
         if changed || push {
             self.show_plan(now);
@@ -302,6 +304,7 @@ impl QuotaActor {
         self.look_at_limits();
         self.begin_late(now);
         self.gateways.end_second(self.second);
+        self.parts.shown.flag(self.gateways.flagged());
         self.parts
             .shown
             .second

@@ -11,7 +11,13 @@ use weir_config::NodeId;
 pub(super) struct PeerRows {
     by_key: HashMap<String, BTreeMap<NodeId, GatewayRow>>,
     live: BTreeSet<NodeId>,
+    /// Whose an incarnation is: the first that said so. A node that speaks as another's would use up what that one
+    /// gives.
+    owners: HashMap<Incarnation, NodeId>,
 }
+
+/// The most incarnations whose owner is remembered; later ones are taken for whoever says so.
+const OWNERS_MAX: usize = 16_384;
 
 /// Peers' entries of one resource, as a ledger's turn takes them.
 pub(super) type Entries<'a> = Vec<(Incarnation, &'a Entry)>;
@@ -25,7 +31,14 @@ impl PeerRows {
         if let Some(Err(error)) = &row {
             tracing::debug!(node = %change.node, key = change.key, %error, "a row is not taken");
         }
-        let Some(Ok(row)) = row else {
+        let row = row.and_then(Result::ok).filter(|row| {
+            let owned = self.owns(&change.node, row.incarnation);
+            if !owned {
+                tracing::warn!(node = %change.node, key = change.key, "a row that names another node's incarnation is not taken");
+            }
+            owned
+        });
+        let Some(row) = row else {
             if let Some(rows) = self.by_key.get_mut(&change.key) {
                 rows.remove(&change.node);
                 if rows.is_empty() {
@@ -37,6 +50,16 @@ impl PeerRows {
         let rows = self.by_key.entry(change.key.clone()).or_default();
         rows.insert(change.node.clone(), row);
         rows.get(&change.node)
+    }
+
+    fn owns(&mut self, node: &NodeId, incarnation: Incarnation) -> bool {
+        if let Some(owner) = self.owners.get(&incarnation) {
+            return owner == node;
+        }
+        if self.owners.len() < OWNERS_MAX {
+            self.owners.insert(incarnation, node.clone());
+        }
+        true
     }
 
     /// Who is there now.

@@ -187,6 +187,11 @@ impl Planning {
         self.planner.set_live(now, live);
     }
 
+    /// The newest plan this node tells of.
+    pub fn plan(&self) -> Option<&Arc<Plan>> {
+        self.plan.as_ref()
+    }
+
     /// What this node mints of every limit.
     pub fn share(&self) -> u64 {
         self.planner.share()

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
@@ -23,6 +23,10 @@ pub struct Metered {
     pub meters: BTreeMap<String, Arc<Meter>>,
 }
 
+/// What is wrong with a node that is flagged, for people.
+pub const FLAGGED: &str = "it gives away more of a package than it can have, and what it gives is not taken: look at that node, \
+     and revoke it if it is not yours any more";
+
 /// Outlives the actor's incarnations.
 #[derive(Debug)]
 pub(super) struct Shown {
@@ -39,6 +43,10 @@ pub(super) struct Shown {
     pub heard: Mutex<BTreeMap<(NodeId, String), RowChange>>,
     /// The second that ended last.
     pub second: AtomicU64,
+    /// Nodes that give what they cannot have.
+    flagged: Mutex<BTreeSet<NodeId>>,
+    /// Times a node came among them.
+    flagged_total: AtomicU64,
 }
 
 /// The mint plan, as it is shown.
@@ -64,6 +72,8 @@ impl Shown {
             rows: Mutex::default(),
             heard: Mutex::default(),
             second: AtomicU64::new(0),
+            flagged: Mutex::default(),
+            flagged_total: AtomicU64::new(0),
         }
     }
 
@@ -81,8 +91,26 @@ impl Shown {
         Some(state.history.seconds(self.second()))
     }
 
+    /// Shows which nodes give what they cannot have; says of each once that it does.
+    pub fn flag(&self, now: BTreeSet<NodeId>) {
+        let mut flagged = self.flagged.lock();
+        for node in now.difference(&flagged) {
+            self.flagged_total.fetch_add(1, Ordering::Relaxed);
+            tracing::warn!(peer = %node, "{FLAGGED}");
+        }
+        *flagged = now;
+    }
+
+    pub fn flagged(&self) -> BTreeSet<NodeId> {
+        self.flagged.lock().clone()
+    }
+
+    pub fn flagged_total(&self) -> u64 {
+        self.flagged_total.load(Ordering::Relaxed)
+    }
+
     fn second(&self) -> u64 {
-        self.second.load(std::sync::atomic::Ordering::Relaxed)
+        self.second.load(Ordering::Relaxed)
     }
 
     fn of_board(&self, board: &Board) -> PackageFigures {

@@ -10,6 +10,7 @@ use weir_cluster::mesh::MeshHandle;
 use super::StartError;
 use crate::admin::RestartCount;
 use crate::config_actor::{ConfigActor, ConfigHandle, ConfigParts, now_ms};
+use crate::identity::{IdentityActor, IdentityParts};
 use crate::platform::{PlatformActor, PlatformParts};
 use crate::quota::{QuotaHandle, QuotaParts};
 use crate::router_actor::{RouterActor, TableInService};
@@ -60,6 +61,12 @@ pub(super) fn start_schedules(
     schedule::answer_calls(&parts);
     supervise(&arbiter.handle(), "ScheduleActor", move || {
         ScheduleActor::new(&parts)
+    })
+}
+
+pub(super) fn start_identity(arbiter: &Arbiter, parts: IdentityParts) -> Supervised<IdentityActor> {
+    supervise(&arbiter.handle(), "IdentityActor", move || {
+        IdentityActor::new(&parts)
     })
 }
 

@@ -25,6 +25,16 @@ pub enum StartError {
         address: SocketAddr,
         why: io::Error,
     },
+    #[error(
+        "{setting}: the name in {name} is not found ({why}): write a name that this machine can look up, or an address"
+    )]
+    Name {
+        setting: &'static str,
+        name: String,
+        why: String,
+    },
+    #[error(transparent)]
+    Identity(#[from] crate::identity::IdentityError),
     #[error(transparent)]
     Settings(#[from] SettingsError),
     #[error(transparent)]

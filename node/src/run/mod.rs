@@ -1,7 +1,7 @@
 //! `weir node`: everything started in order, run until told to stop, and stopped in order.
 //!
 //! ```text
-//! start: store ─▶ ports ─▶ meters, table ─▶ link ─▶ mesh, membership ─▶ config ─▶ admin API
+//! start: ports ─▶ identity ─▶ store ─▶ meters, table ─▶ link ─▶ mesh, membership ─▶ config ─▶ admin API
 //! stop:  link (calls finish) ─▶ monitoring (written) ─▶ packages (given away) ─▶ membership (leaves) ─▶ admin API, mesh ─▶ store
 //! ```
 
@@ -29,6 +29,7 @@ use crate::config_actor::{
     ConfigHandle, ConfigOptions, ConfigParts, Published, SharedStore, ensure_admin_token,
     open_replica, remembered_members,
 };
+use crate::identity::{self, Granter, IdentityFiles, IdentityParts, JoinTokens};
 use crate::monitor::{ClusterMonitor, MonitorHandle};
 use crate::platform::{PlatformHandle, PlatformParts};
 use crate::quota::{QuotaHandle, QuotaParts};
@@ -110,10 +111,32 @@ impl Node {
         let seal_key = seal_key(&settings, data_dir.path())?;
         let retention = settings.history.retention();
         let ports = Ports::open(&settings)?;
-        let mut store = stale::open(&data_dir, &settings).await?;
+        let files = IdentityFiles::new(data_dir.path(), given_seal_key(&settings)?);
+        let identity = identity::open(&settings, &id, files).await?;
+        let settings = Arc::new(of_cluster(&settings, &identity));
+        let listen = settings.mesh.listen.ip();
+        let mesh = MeshHandle::start(MeshConfig {
+            cluster: identity.cluster.clone(),
+            node: id.clone(),
+            mesh_addr: ports.mesh_address,
+            dial_from: Some(listen).filter(|ip| !ip.is_unspecified()),
+            version: VERSION.to_owned(),
+            trust: identity.trust.clone(),
+        })?;
+        let mut store = stale::open(&data_dir, &settings, &mesh).await?;
         note_owner(&mut store, &id)?;
+        if !identity.joined {
+            identity::ensure_registered(&mut store, &id, &identity.trust, &identity.keys)?;
+        }
 
         let snapshot = open_replica(&id, retention, &store)?.snapshot();
+        let trust = identity::trust_of(
+            &identity.cluster,
+            &snapshot.catalog,
+            &identity.trust.trust(),
+            &identity.trust.credentials().member().authority,
+        );
+        identity.trust.set_trust(trust);
         let (published, announcer) = published(snapshot);
         let follows = !settings.mesh.seeds.is_empty();
         if let Some(file) = ensure_admin_token(&mut store, data_dir.path(), &id, follows)? {
@@ -148,12 +171,6 @@ impl Node {
             monitor: Some(monitor.clone()),
         })?;
 
-        let mesh = MeshHandle::start(MeshConfig {
-            cluster: settings.node.cluster.clone(),
-            node: id.clone(),
-            mesh_addr: ports.mesh_address,
-            version: VERSION.to_owned(),
-        })?;
         let membership = Membership::start(
             MembershipConfig {
                 cluster: settings.node.cluster.clone(),
@@ -183,6 +200,7 @@ impl Node {
             retention,
         };
         let store = parts.store.clone();
+        let changed = parts.published.changed.subscribe();
         // Requests that came to the open port meanwhile wait in its queue.
         let server = mesh::server::server(mesh.clone(), port, ports.mesh)?;
         let mut servers = vec![serve("mesh", server)];
@@ -191,6 +209,25 @@ impl Node {
         let (routing_table, view) = (routing.table.clone(), membership.view());
         let schedules =
             actors::start_schedules(&config_thread, &handle, view, routing_table, &mesh);
+
+        let granter = Granter {
+            node: id.clone(),
+            cluster: identity.cluster,
+            config: handle.clone(),
+            mesh: mesh.clone(),
+            view: membership.view(),
+            keys: identity.keys,
+            tokens: JoinTokens::new(store.clone()),
+            life_s: settings.mesh.certificate_life_s,
+        };
+        mesh.enrol_by(granter.clone());
+        let identity = IdentityParts {
+            granter,
+            files: identity.files,
+            membership: membership.clone(),
+            changed,
+        };
+        let keeper = actors::start_identity(&config_thread, identity.clone());
 
         let platform_thread = actors::arbiter()?;
         let platform = PlatformParts {
@@ -217,9 +254,12 @@ impl Node {
         let watching = ClusterMonitor::new(monitor.clone(), mesh.clone(), cluster);
         watching.answer_others();
         state.monitor = Some(watching);
+        state.identity = Some(identity);
+        state.gossip = Some(membership.counts());
         state.platform = Some(PlatformHandle::new(platform.clone(), front));
         state.restarts = vec![
             ("ConfigActor", actors::restarts(&config)),
+            ("IdentityActor", actors::restarts(&keeper)),
             ("QuotaActor", {
                 let quota = routing.quota.clone();
                 Arc::new(move || quota.restarts())
@@ -315,11 +355,30 @@ fn node_id(settings: &Settings) -> Result<NodeId, StartError> {
     })
 }
 
+/// The settings of a node that knows its cluster and whom to look for in it.
+fn of_cluster(settings: &Settings, identity: &identity::Opened) -> Settings {
+    let mut settings = settings.clone();
+    settings.node.cluster.clone_from(&identity.cluster);
+    settings.mesh.join = None;
+    for seed in &identity.seeds {
+        if !settings.mesh.seeds.contains(seed) {
+            settings.mesh.seeds.push(seed.clone());
+        }
+    }
+    settings
+}
+
+fn given_seal_key(settings: &Settings) -> Result<Option<SealKey>, StartError> {
+    let seal = &settings.seal;
+    Ok(SealKey::of_settings(
+        seal.key.as_ref(),
+        seal.key_file.as_deref(),
+    )?)
+}
+
 /// What this node seals secrets with: the key of its settings, else one of its own.
 fn seal_key(settings: &Settings, data_dir: &std::path::Path) -> Result<SealKey, StartError> {
-    let seal = &settings.seal;
-    let given = SealKey::of_settings(seal.key.as_ref(), seal.key_file.as_deref())?;
-    let key = match given {
+    let key = match given_seal_key(settings)? {
         Some(key) => key,
         None => SealKey::of_node(data_dir)?,
     };
@@ -372,14 +431,16 @@ fn serve(name: &'static str, server: Server) -> ServerHandle {
 
 impl Ports {
     fn open(settings: &Settings) -> Result<Self, StartError> {
-        mesh::server::check_listen(settings.mesh.listen)?;
         let admin = ports::bind("admin.listen", settings.admin.listen)?;
         let mesh = ports::bind("mesh.listen", settings.mesh.listen)?;
         let address = |listener: &TcpListener, asked| listener.local_addr().unwrap_or(asked);
         let bound = address(&mesh, settings.mesh.listen);
         Ok(Ports {
             admin_address: address(&admin, settings.admin.listen),
-            mesh_address: settings.mesh.advertise.unwrap_or(bound),
+            mesh_address: match &settings.mesh.advertise {
+                Some(name) => ports::look_up("mesh.advertise", name)?,
+                None => bound,
+            },
             admin,
             mesh,
         })

@@ -1,5 +1,5 @@
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 
 use super::StartError;
 
@@ -13,6 +13,21 @@ pub(super) fn bind(setting: &'static str, address: SocketAddr) -> Result<TcpList
             why,
         },
     })
+}
+
+/// The address of a `host:port`; of several the first.
+pub(super) fn look_up(setting: &'static str, name: &str) -> Result<SocketAddr, StartError> {
+    let unknown = |why: String| StartError::Name {
+        setting,
+        name: name.to_owned(),
+        why,
+    };
+    let mut found = name
+        .to_socket_addrs()
+        .map_err(|error| unknown(error.to_string()))?;
+    found
+        .next()
+        .ok_or_else(|| unknown("it has no address".to_owned()))
 }
 
 #[cfg(test)]
@@ -29,6 +44,19 @@ mod tests {
                 "admin.listen: the address {address} is taken by another program: stop that one, \
                  or set admin.listen to another"
             )
+        );
+    }
+
+    #[test]
+    fn a_name_is_looked_up_and_an_unknown_one_is_named_with_its_setting() {
+        let found = look_up("mesh.advertise", "localhost:7001").unwrap();
+        assert!(found.ip().is_loopback() && found.port() == 7001);
+        let error = look_up("mesh.advertise", "nowhere.invalid:7001")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("mesh.advertise") && error.contains("nowhere.invalid"),
+            "{error}"
         );
     }
 

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use futures_util::future;
+use weir_cluster::mesh::MeshHandle;
 use weir_cluster::mesh::wire::NodeAnswer;
 use weir_config::digest::Buckets;
 
@@ -18,12 +19,14 @@ use crate::store::{DataDir, STORE_FILE, Store, StoreError};
 
 /// Time for all seeds to say what they have.
 const SEEDS_TIMEOUT: Duration = Duration::from_secs(3);
-/// The most a seed's answer is read of, bytes.
-const ANSWER_MAX_BYTES: usize = 4 * 1024;
 
 /// Opens the store; one that is too old is set aside for an empty one, where a seed has a configuration that
 /// this node can begin anew from.
-pub(super) async fn open(dir: &DataDir, settings: &Settings) -> Result<Store, StartError> {
+pub(super) async fn open(
+    dir: &DataDir,
+    settings: &Settings,
+    mesh: &MeshHandle,
+) -> Result<Store, StartError> {
     let store = Store::open(dir)?;
     let retention = settings.history.retention();
     let last_alive_ms = store.fact(LAST_ALIVE_MS)?.and_then(|ms| ms.parse().ok());
@@ -34,7 +37,7 @@ pub(super) async fn open(dir: &DataDir, settings: &Settings) -> Result<Store, St
         return Ok(store);
     }
     let off_days = off_ms / (24 * 60 * 60 * 1_000);
-    if !a_seed_is_configured(settings).await {
+    if !a_seed_is_configured(settings, mesh).await {
         tracing::warn!(
             off_days,
             "this node was off for longer than deletions are remembered, and no seed answered with a \
@@ -71,9 +74,8 @@ fn set_aside(dir: &Path) -> io::Result<PathBuf> {
 }
 
 /// Whether any seed answers as a node of this cluster that has a configuration.
-async fn a_seed_is_configured(settings: &Settings) -> bool {
-    let http = awc::Client::builder().timeout(SEEDS_TIMEOUT).finish();
-    let (http, cluster) = (&http, &settings.node.cluster);
+async fn a_seed_is_configured(settings: &Settings, mesh: &MeshHandle) -> bool {
+    let client = &mesh.client();
     let asking = settings.mesh.seeds.iter().map(|seed| {
         let seed = seed.clone();
         Box::pin(async move {
@@ -83,8 +85,11 @@ async fn a_seed_is_configured(settings: &Settings) -> bool {
             });
             let addrs = resolve.await.ok().flatten().unwrap_or_default();
             for addr in addrs {
-                let node = ask(http, addr).await;
-                if node.is_some_and(|node| node.cluster == *cluster && is_configured(&node)) {
+                if client
+                    .node(addr)
+                    .await
+                    .is_ok_and(|node| is_configured(&node))
+                {
                     return Ok(());
                 }
             }
@@ -95,23 +100,13 @@ async fn a_seed_is_configured(settings: &Settings) -> bool {
     matches!(tokio::time::timeout(SEEDS_TIMEOUT, asking).await, Ok(Ok(_)))
 }
 
-async fn ask(http: &awc::Client, addr: SocketAddr) -> Option<NodeAnswer> {
-    let mut answer = http
-        .get(format!("http://{addr}/mesh/v1/node"))
-        .send()
-        .await
-        .ok()?;
-    let body = answer.body().limit(ANSWER_MAX_BYTES).await.ok()?;
-    serde_json::from_slice(&body).ok()
-}
-
 fn is_configured(node: &NodeAnswer) -> bool {
     node.config_root != Buckets::default().root()
 }
 
 #[cfg(test)]
 mod tests {
-    use weir_cluster::mesh::{self, ConfigPort, MeshConfig, MeshHandle};
+    use weir_cluster::mesh::{self, ConfigPort, MeshConfig};
     use weir_cluster::replication::Replica;
     use weir_config::object::Region;
     use weir_config::operation::Change;
@@ -133,22 +128,30 @@ mod tests {
         (replica, records)
     }
 
+    fn mesh_of(node: &str, cluster: &str, mesh_addr: SocketAddr) -> MeshHandle {
+        let node: weir_config::NodeId = node.parse().unwrap();
+        let mesh = MeshHandle::start(MeshConfig {
+            cluster: cluster.to_owned(),
+            mesh_addr,
+            version: "0".to_owned(),
+            dial_from: None,
+            trust: crate::trusted::trust_of(cluster, &node),
+            node,
+        });
+        mesh.unwrap()
+    }
+
     /// A node's mesh port, where it says whether it has a configuration.
     fn seed(cluster: &str, configured: bool) -> SocketAddr {
         let listener = mesh::server::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let mesh_addr = listener.local_addr().unwrap();
-        let mesh = MeshHandle::start(MeshConfig {
-            cluster: cluster.to_owned(),
-            node: "n2".parse().unwrap(),
-            mesh_addr,
-            version: "0".to_owned(),
-        });
+        let mesh = mesh_of("n2", cluster, mesh_addr);
         let replica = match configured {
             true => written("n2").0,
             false => Replica::new("n2".parse().unwrap(), []),
         };
         let port = ConfigPort::read_only(replica.snapshot().shared());
-        actix::spawn(mesh::server::server(mesh.unwrap(), port, listener).unwrap());
+        actix::spawn(mesh::server::server(mesh, port, listener).unwrap());
         mesh_addr
     }
 
@@ -176,7 +179,8 @@ mod tests {
     /// The records it begins with, and the names of the files set aside.
     async fn begin(off: &Off) -> (usize, Vec<String>) {
         let lock = DataDir::lock(off.dir.path()).unwrap();
-        let store = open(&lock, &off.settings).await.unwrap();
+        let mesh = mesh_of("n1", "weir", ([127, 0, 0, 1], 9).into());
+        let store = open(&lock, &off.settings, &mesh).await.unwrap();
         let files = fs::read_dir(off.dir.path()).unwrap();
         let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
         let aside = names.filter(|name| name.starts_with("weir.db.stale-"));

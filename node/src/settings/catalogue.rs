@@ -35,15 +35,17 @@ pub const SETTINGS: &[Setting] = &[
     setting("node.id", Text, "", "The node's name in the cluster: 1 to 32 of `a-z 0-9 -`. Must be set, and be different on every node."),
     setting("node.region", Text, "", "The region the node stands in, a DNS label such as `shanghai`. Must be set."),
     setting("node.data_dir", Text, "weir-data", "Directory of the store, the admin token and the development certificate. Made where it does not exist."),
-    setting("node.cluster", Text, "weir", "The cluster's name, the same on every node: nodes of another cluster are not listened to."),
+    setting("node.cluster", Text, "weir", "The cluster's name, chosen by its first node; a node that joins learns it. Where it is set to another than that, the node does not start."),
     setting("link.http", Text, "127.0.0.1:8000", "Address of the link, plain HTTP."),
     setting("link.https", Text, "127.0.0.1:8440", "Address of the link, TLS."),
     setting("link.base_domain", Text, "weir.localhost", "Access domains are `a<8 hex>-<appid>.<region>.<base domain>`."),
     setting("link.workers", Number, "0", "Link cores; `0`: as many as the machine has."),
     setting("admin.listen", Text, "127.0.0.1:9000", "Address of the admin API."),
     setting("admin.drills", Flag, "false", "Whether this node can be asked to cut itself off from the others for a while (`POST /admin/v1/drill/cut`), to rehearse a broken network. Leave it `false` where nobody rehearses."),
-    setting("mesh.listen", Text, "127.0.0.1:7000", "Address other nodes reach this one at; a loopback address until nodes have certificates."),
-    setting("mesh.advertise", OptionalText, "", "What other nodes dial, where it is not `mesh.listen`."),
+    setting("mesh.listen", Text, "127.0.0.1:7000", "Address other nodes reach this one at. Nodes prove who they are with certificates of the cluster (join-a-node.md); connections to others come from the same address. With `0.0.0.0`, `mesh.advertise` has to be set."),
+    setting("mesh.advertise", OptionalText, "", "What other nodes dial (`host:port`), where it is not `mesh.listen`: behind an address translator. A name is looked up when the node starts."),
+    setting("mesh.join", OptionalText, "", "`TOKEN@HOST:PORT`, as `weir token join` prints it: lets this node into a cluster at its first start (`weir node --join`, `WEIR_JOIN`). Ignored once it has a certificate. Never shown."),
+    setting("mesh.certificate_life_s", Number, "2592000", "How long a certificate that this node issues holds, seconds, 5 to 31,536,000. A node renews its own after two thirds of that, without a restart; one that was off for longer has to join anew."),
     setting("mesh.seeds", List, "[]", "Mesh addresses (`host:port`) of nodes to join. Empty: this node begins a cluster and makes its first admin token."),
     setting("mesh.gossip_interval_ms", Number, "100", "Time between two rounds of gossip, milliseconds, 10 to 10,000."),
     setting("mesh.ack_timeout_ms", Number, "2000", "How long a change waits for as many other nodes to have it as it was asked with (`?ack=`), milliseconds, 10 to 60,000. Then it is answered 202: kept here, on its way."),
@@ -97,7 +99,8 @@ pub const SETTINGS: &[Setting] = &[
 ];
 
 /// The settings whose values are secrets.
-const SECRET: [&str; 4] = [
+const SECRET: [&str; 5] = [
+    "mesh.join",
     "seal.key",
     "platform.wechat.component_secret",
     "platform.wechat.message_token",

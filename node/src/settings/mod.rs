@@ -9,6 +9,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use weir_config::history::Retention;
 
+use crate::seal::Secret;
+
 mod catalogue;
 mod error;
 mod load;
@@ -89,10 +91,16 @@ pub struct AdminSettings {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct MeshSettings {
-    /// Until nodes have certificates, a loopback address.
     pub listen: SocketAddr,
-    /// What other nodes dial, where it is not `listen`.
-    pub advertise: Option<SocketAddr>,
+    /// What other nodes dial, `host:port`, where it is not `listen`.
+    pub advertise: Option<String>,
+    /// `TOKEN@HOST:PORT`: what lets this node into a cluster, once.
+    pub join: Option<Secret>,
+    /// The keys of the store's cluster are lost, and this node makes new ones: `weir node --begin-anew` alone.
+    #[serde(skip)]
+    pub begin_anew: bool,
+    /// How long a certificate that this node issues holds.
+    pub certificate_life_s: u64,
     /// Mesh addresses, `host:port`, of nodes to join. Empty: this node begins a cluster.
     pub seeds: Vec<String>,
     pub gossip_interval_ms: u64,
@@ -186,8 +194,11 @@ fn default_data_dir() -> PathBuf {
     PathBuf::from("weir-data")
 }
 
+/// The cluster's name where nobody gave it one.
+pub const DEFAULT_CLUSTER: &str = "weir";
+
 fn default_cluster() -> String {
-    "weir".to_owned()
+    DEFAULT_CLUSTER.to_owned()
 }
 
 const fn loopback(port: u16) -> SocketAddr {
@@ -234,6 +245,9 @@ impl Default for MeshSettings {
         MeshSettings {
             listen: loopback(7000),
             advertise: None,
+            join: None,
+            begin_anew: false,
+            certificate_life_s: 30 * 24 * 60 * 60,
             seeds: Vec::new(),
             gossip_interval_ms: 100,
             ack_timeout_ms: 2_000,

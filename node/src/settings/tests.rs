@@ -76,6 +76,7 @@ fn every_setting_can_be_set_by_the_environment() {
             ("platform.provider", _) => ("local", "local"),
             (
                 "seal.key"
+                | "mesh.join"
                 | "platform.wechat.component_secret"
                 | "platform.wechat.message_token"
                 | "platform.wechat.encoding_aes_key",
@@ -271,12 +272,15 @@ fn a_limit_of_zero_is_refused_for_every_limit() {
 }
 
 #[test]
-fn a_mesh_open_to_a_network_is_refused() {
+fn others_have_to_know_where_to_dial_the_mesh() {
     let error = refused("[mesh]\nlisten = \"0.0.0.0:7000\"\n");
-    assert!(
-        error.contains("loopback address only, write 127.0.0.1:7000"),
-        "{error}"
-    );
+    assert!(error.contains("set mesh.advertise"), "{error}");
+    let named = "[mesh]\nlisten = \"0.0.0.0:7000\"\nadvertise = \"n1.example:7000\"\n";
+    assert!(load_with(&format!("{NODE}{named}"), &[]).is_ok());
+    let open = "[mesh]\nlisten = \"192.0.2.7:7000\"\n";
+    assert!(load_with(&format!("{NODE}{open}"), &[]).is_ok());
+    let error = refused("[mesh]\nadvertise = \"n1.example\"\n");
+    assert!(error.contains("not host:port"), "{error}");
     let error = refused("[mesh]\nadvertise = \"0.0.0.0:7000\"\n");
     assert!(error.contains("0.0.0.0:7000 cannot be dialled"), "{error}");
 }

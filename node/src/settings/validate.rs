@@ -23,8 +23,13 @@ pub(super) fn validate(
         within(settings.link.workers as u64, 0, 1_024),
     )?;
     let mesh = &settings.mesh;
-    check("mesh.listen", loopback(mesh.listen))?;
-    check("mesh.advertise", mesh.advertise.map_or(Ok(()), reachable))?;
+    let advertise = mesh.advertise.as_deref();
+    check("mesh.advertise", advertise.map_or(Ok(()), reachable))?;
+    check("mesh.listen", dialled(mesh.listen, advertise))?;
+    check(
+        "mesh.certificate_life_s",
+        within(mesh.certificate_life_s, 5, 31_536_000),
+    )?;
     check(
         "mesh.seeds",
         mesh.seeds.iter().try_for_each(|seed| host_and_port(seed)),
@@ -200,21 +205,23 @@ pub(super) fn within(value: u64, least: u64, most: u64) -> Result<(), String> {
         .ok_or_else(say)
 }
 
-fn loopback(address: SocketAddr) -> Result<(), String> {
-    let say = || {
-        let rule = "until nodes have certificates the mesh listens on a loopback address only";
-        format!(
-            "{address} is open to a network: {rule}, write 127.0.0.1:{}",
-            address.port()
-        )
-    };
-    address.ip().is_loopback().then_some(()).ok_or_else(say)
+/// Others have to know where this node is.
+fn dialled(address: SocketAddr, advertise: Option<&str>) -> Result<(), String> {
+    if address.ip().is_unspecified() && advertise.is_none() {
+        return Err(format!(
+            "{address} is every address of this machine, and others have to dial one: set mesh.advertise to the \
+             host:port at which other nodes reach it"
+        ));
+    }
+    Ok(())
 }
 
-fn reachable(address: SocketAddr) -> Result<(), String> {
-    if address.ip().is_unspecified() || address.port() == 0 {
+fn reachable(text: &str) -> Result<(), String> {
+    host_and_port(text)?;
+    let address: Option<SocketAddr> = text.parse().ok();
+    if address.is_some_and(|address| address.ip().is_unspecified()) {
         return Err(format!(
-            "{address} cannot be dialled: write an address others reach"
+            "{text} cannot be dialled: write an address others reach"
         ));
     }
     Ok(())

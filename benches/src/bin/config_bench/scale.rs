@@ -132,7 +132,11 @@ async fn restart(
         cluster.nodes[2].lose_data();
     }
     let begin = Instant::now();
-    cluster.nodes[2].start();
+    if lose_data {
+        cluster.start_anew(2).await;
+    } else {
+        cluster.nodes[2].start();
+    }
     cluster.nodes[2].ready().await;
     table.line(format!("{title}: ready after"), ms(begin.elapsed()), "");
     agree(cluster, 3).await;

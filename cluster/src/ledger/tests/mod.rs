@@ -1,5 +1,6 @@
 //! The ledger's rules, one by one, and all at once on long schedules.
 
+mod auditing;
 mod donating;
 mod limits;
 mod metering;
@@ -25,6 +26,7 @@ struct Node {
     purse: Cell<i64>,
     share: u64,
     now: Duration,
+    published: Option<Entry>,
 }
 
 // === impl Node ===
@@ -39,6 +41,7 @@ impl Node {
             purse: Cell::new(0),
             share: WHOLE / of,
             now: Duration::ZERO,
+            published: None,
         }
     }
 

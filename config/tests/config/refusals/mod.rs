@@ -4,6 +4,7 @@
 mod attaching;
 mod documents;
 mod elastic;
+mod nodes;
 mod objects;
 mod packs;
 mod patching;
@@ -46,6 +47,7 @@ fn rows() -> Vec<Row> {
     rows.extend(packs::rows());
     rows.extend(schedules::rows());
     rows.extend(elastic::rows());
+    rows.extend(nodes::rows());
     rows
 }
 

@@ -38,6 +38,8 @@ impl TestConfig {
             node: node.clone(),
             mesh_addr: "127.0.0.1:1".parse().unwrap(),
             version: "0".to_owned(),
+            dial_from: None,
+            trust: crate::trusted::trust_of("test", &node),
         })
         .unwrap();
         let published = Published {

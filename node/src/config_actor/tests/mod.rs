@@ -67,6 +67,8 @@ fn node_with(name: &str, options: ConfigOptions, prepare: impl FnOnce(&mut Store
         node: id.clone(),
         mesh_addr,
         version: "0".to_owned(),
+        dial_from: None,
+        trust: crate::trusted::trust_of("test", &id),
     });
     let mesh = mesh.unwrap();
     let region = "shanghai".to_owned();
@@ -148,6 +150,7 @@ fn seen(node: &Node, live: bool) -> NodeView {
         link_http: None,
         link_https: None,
         version: "0".to_owned(),
+        trust: Default::default(),
     }
 }
 

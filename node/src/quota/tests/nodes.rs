@@ -156,6 +156,8 @@ impl TestNode {
             node: node.clone(),
             mesh_addr: addr,
             version: "0".to_owned(),
+            dial_from: None,
+            trust: crate::trusted::trust_of("test", &node),
         };
         let (started, starting) = mpsc::channel();
         let (end, ended) = oneshot::channel();

@@ -108,6 +108,8 @@ impl Node {
             node: id.clone(),
             mesh_addr,
             version: "0".to_owned(),
+            dial_from: None,
+            trust: crate::trusted::trust_of("test", &id),
         });
         let mesh = mesh.unwrap();
         let region = "shanghai".to_owned();
