@@ -243,8 +243,8 @@ fn read_view(node: NodeId, id: &ChitchatId, state: &NodeState) -> NodeView {
         version: text(keys::VERSION).unwrap_or_default().to_owned(),
         trust: TrustShown {
             certified_by: text(keys::CERTIFIED_BY).unwrap_or_default().to_owned(),
-            trusts: keys::read_names(state.get(keys::TRUSTS)),
-            issues: keys::read_names(state.get(keys::ISSUES)),
+            trusts: keys::read_names(said(keys::TRUSTS)),
+            issues: keys::read_names(said(keys::ISSUES)),
         },
     }
 }
