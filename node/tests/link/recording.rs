@@ -134,11 +134,13 @@ async fn refusals_and_calls_sent_elsewhere_are_counted_and_recorded_with_their_r
         .call("GET / HTTP/1.1\r\nhost: nobody.example\r\n\r\n")
         .await;
     let odd = bench.call(&get("/c", "x-wx-source: fridge\r\n")).await;
+    let twice = "content-length: 1\r\ncontent-length: 2\r\n";
+    let illegal = bench.call(&get("/e", twice)).await;
     let broken = bench.call(&get("/d", "x_wx_target: a\r\n")).await;
-    let figures = counted(&bench, 5).await;
+    let figures = counted(&bench, 6).await;
     assert_eq!(
         (figures.requests, figures.public, figures.refused),
-        (5, 2, 3)
+        (6, 2, 4)
     );
     assert_eq!((figures.overflow, figures.success_rate()), (2, None));
 
@@ -168,11 +170,12 @@ async fn refusals_and_calls_sent_elsewhere_are_counted_and_recorded_with_their_r
     );
     assert_eq!(seen(&odd), expect("refused", "malformed", 102_006, 400));
     assert_eq!(seen(&broken), expect("refused", "malformed", 102_006, 400));
+    assert_eq!(seen(&illegal), expect("refused", "malformed", 102_006, 400));
     assert!(record(&bench, &odd).detail.unwrap().contains("fridge"));
 
     let by_reason = series(&bench, Some(Dimension::Reason));
     assert_eq!(by_reason.total(Some("package_bandwidth")).requests, 2);
-    assert_eq!(by_reason.total(Some("malformed")).requests, 2);
+    assert_eq!(by_reason.total(Some("malformed")).requests, 3);
     let of_business = query(Scope::Business(APPID.to_owned()), None);
     let of_business = bench.monitor.series(&of_business).unwrap();
     assert_eq!(of_business.total(None).requests, 3, "two had no business");
@@ -410,4 +413,54 @@ async fn the_access_log_has_every_call() {
         0,
         "none is in the sample"
     );
+}
+
+#[actix_rt::test]
+async fn a_flood_of_paths_users_and_hosts_makes_no_figures_of_its_own_and_keeps_to_its_records() {
+    const CALLS: u64 = 3_000;
+    let origin = answering(OK).await;
+    let bench = Bench::start(
+        origin,
+        Plan {
+            monitor: MonitorSettings {
+                records: 400,
+                records_per_second: 100_000,
+                ..MonitorSettings::default()
+            },
+            ..Plan::default()
+        },
+    );
+    let mut client = bench.client().await;
+    for call in 0..CALLS {
+        let request = match call % 3 {
+            0 => get(&format!("/{call}"), &format!("x-wx-user: user-{call}\r\n")),
+            1 => get(
+                &format!("/{call}"),
+                &format!("x-wx-target: https://{call}.example\r\n"),
+            ),
+            _ => format!("GET /{call} HTTP/1.1\r\nhost: h{call}.example\r\n\r\n"),
+        };
+        client.send(request).await;
+        client.message().await;
+    }
+    until("all calls are counted and all records written", || {
+        let totals = bench.monitor.totals();
+        totals.calls == CALLS && totals.records_written + totals.records_dropped == CALLS
+    })
+    .await;
+    until("the records keep to their limit", || {
+        let page = bench.monitor.search(&Filter::default(), 10_000).unwrap();
+        // What came since the last look at the limit.
+        page.found.len() <= 400 + 1_000
+    })
+    .await;
+    for (by, groups) in [
+        (Dimension::Business, 2),
+        (Dimension::Rule, 2),
+        (Dimension::Reason, 3),
+    ] {
+        let told = series(&bench, Some(by));
+        assert_eq!(told.groups.len(), groups, "{by}");
+        assert_eq!(told.total(None).requests, CALLS);
+    }
 }
