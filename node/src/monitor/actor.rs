@@ -196,6 +196,8 @@ impl MonitorActor {
         }
     }
 
+    // As they came through the queue: a draft is large to move.
+    #[allow(clippy::vec_box)]
     fn keep(&mut self, drafts: Vec<Box<Draft>>) {
         if drafts.is_empty() {
             return;

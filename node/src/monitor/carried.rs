@@ -48,10 +48,13 @@ pub struct CarriedSeries {
     pub points: BTreeMap<u64, Carried>,
 }
 
+/// What gateways carried in the same time.
+pub(super) type ByGateway = Vec<(Arc<str>, Carried)>;
+
 /// The last hour of all gateways by second; only seconds with something in them.
 #[derive(Debug, Default)]
 pub(super) struct CarriedRecent {
-    seconds: VecDeque<(u64, Vec<(Arc<str>, Carried)>)>,
+    seconds: VecDeque<(u64, ByGateway)>,
     entries: usize,
     totals: BTreeMap<Arc<str>, Carried>,
     /// From here on everything is known.
@@ -188,7 +191,7 @@ impl CarriedRecent {
         &mut self,
         at_s: u64,
         meters: impl Iterator<Item = (&'m str, &'m Meter)>,
-    ) -> Vec<(Arc<str>, Carried)> {
+    ) -> ByGateway {
         let mut carried = Vec::new();
         let mut totals = BTreeMap::new();
         for (gateway, meter) in meters {
