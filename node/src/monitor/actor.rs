@@ -301,7 +301,7 @@ fn complain(complained: &mut bool, error: &dyn std::error::Error) {
     if !std::mem::replace(complained, true) {
         tracing::error!(
             error = %error,
-            "records or figures cannot be written; what is lost is counted in weir_monitor_records_dropped_total"
+            "records or figures cannot be written; how many were lost is at /admin/v1/monitoring"
         );
     }
 }
