@@ -437,3 +437,49 @@ async fn refusals_are_shown_by_reason_with_the_newest_of_them() {
         "{shown}"
     );
 }
+
+#[tokio::test]
+async fn a_disk_that_takes_nothing_costs_records_and_never_a_call_or_its_figures() {
+    let mut cluster = Cluster::start(1).await;
+    cluster.nodes[0].stop().await;
+    cluster.nodes[0].start_on_small_disk();
+    cluster.nodes[0].ready().await;
+    let business = cluster.attach(0, APPID).await;
+    let admin = cluster.admin(0);
+    cluster.nodes[0].process().limit_files(Some(0));
+    for _ in 0..10 {
+        let answer = cluster.call(0, &business, "/hello").send().await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    }
+    let path = format!("/monitoring/businesses/{APPID}?last=10m&by=decision");
+    wait_until(
+        "the calls are counted, and their records lost and counted as such",
+        async || {
+            let told = admin.get(&path).await;
+            let node = admin.get("/monitoring").await["nodes"][0].clone();
+            let lost = node["records_dropped"].as_u64()? >= 10;
+            (group(&told, "link")["requests"] == 10 && lost).then_some(())
+        },
+    )
+    .await;
+
+    cluster.nodes[0].process().limit_files(None);
+    let answer = cluster.call(0, &business, "/hello").send().await;
+    found(&cluster, 0, &id_of(&answer)).await;
+    // The figures that could not be written then are written now: they outlive the node.
+    wait_until("the call is counted", async || {
+        let told = admin.get(&path).await;
+        (group(&told, "link")["requests"] == 11).then_some(())
+    })
+    .await;
+    assert!(cluster.nodes[0].stop().await.success());
+    cluster.nodes[0].start();
+    cluster.nodes[0].ready().await;
+    let admin = cluster.admin(0);
+    let (told, _) = wait_until("the restarted node tells its past", async || {
+        let told = admin.get(&path).await;
+        (!group(&told, "link").is_null()).then_some(told)
+    })
+    .await;
+    assert_eq!(group(&told, "link")["requests"], 11, "{told}");
+}
