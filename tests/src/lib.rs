@@ -9,6 +9,7 @@ pub mod client;
 pub mod cluster;
 pub mod command;
 pub mod load;
+pub mod monitored;
 pub mod node;
 pub mod open_platform;
 pub mod origin;

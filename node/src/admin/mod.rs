@@ -74,6 +74,7 @@ pub fn answer_others(state: &AdminState) {
     calls::answer_others(state);
     clients::answer_others(state);
     cluster::answer_others(state);
+    monitoring::answer_others(state);
     package::answer_others(state);
 }
 

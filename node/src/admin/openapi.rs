@@ -77,6 +77,7 @@ use super::{
         schedules::delete_schedule,
         calls::list_calls,
         calls::get_call,
+        monitoring::get_monitoring,
         monitoring::get_business,
         monitoring::get_gateway,
         monitoring::get_security,

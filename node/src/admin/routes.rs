@@ -101,6 +101,7 @@ pub fn endpoints() -> Vec<Endpoint> {
             .post(schedules::resume_schedule),
         endpoint("/calls").get(calls::list_calls),
         endpoint("/calls/{call_id}").get(calls::get_call),
+        endpoint("/monitoring").get(monitoring::get_monitoring),
         endpoint("/monitoring/businesses/{business}").get(monitoring::get_business),
         endpoint("/monitoring/gateways/{gateway}").get(monitoring::get_gateway),
         endpoint("/monitoring/security").get(monitoring::get_security),

@@ -75,6 +75,17 @@ pub struct Totals {
     pub memory_bytes: u64,
 }
 
+/// What the monitoring may take.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// Of `monitor.db`, in use.
+    pub disk_bytes: u64,
+    /// Of the figures by second.
+    pub memory_bytes: u64,
+}
+
+const MIB: u64 = 1024 * 1024;
+
 /// Why the past cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[error("what was written of calls and figures cannot be read ({0}): look at the disk of the node")]
@@ -189,6 +200,23 @@ impl MonitorHandle {
         self.reading(|disk| disk.search(filter, limit))
     }
 
+    /// How many records are kept now. Blocks for the disk.
+    ///
+    /// # Errors
+    /// The disk cannot be read.
+    pub fn records_kept(&self) -> Result<u64, ReadError> {
+        self.reading(Disk::records_kept)
+    }
+
+    /// What may be taken of disk and memory.
+    pub fn limits(&self) -> Limits {
+        let settings = &self.shared.settings;
+        Limits {
+            disk_bytes: settings.disk_mb.saturating_mul(MIB),
+            memory_bytes: settings.memory_mb.saturating_mul(MIB),
+        }
+    }
+
     /// What is kept of a user's id.
     pub fn hidden_user(&self, user: &str) -> String {
         hidden_user(&self.shared.origin.cluster, user)
@@ -256,7 +284,7 @@ fn within_points(step_s: u64, query: &SeriesQuery) -> u64 {
 
 impl Shared {
     pub fn new(settings: MonitorSettings, origin: Origin, data_dir: PathBuf, now_s: u64) -> Self {
-        let memory_bytes = settings.memory_mb.saturating_mul(1024 * 1024) as usize;
+        let memory_bytes = settings.memory_mb.saturating_mul(MIB) as usize;
         Shared {
             kept: RwLock::new(Known {
                 recent: Recent::new(now_s, memory_bytes),

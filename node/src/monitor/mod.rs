@@ -16,6 +16,8 @@ mod carried;
 mod disk;
 mod draft;
 mod figures;
+#[cfg(test)]
+mod flood_tests;
 mod frame;
 mod handle;
 mod histogram;
@@ -42,7 +44,7 @@ use disk::MINUTES_KEPT_S;
 pub use disk::{Filter, Found, Page};
 pub use draft::{CLIENT_GONE, Draft, Passed, Recorder, Recording};
 pub use figures::{Counted, Figures, Outcome};
-pub use handle::{MonitorHandle, POINTS_MAX, POINTS_OF_GROUP_MAX, ReadError, Totals};
+pub use handle::{Limits, MonitorHandle, POINTS_MAX, POINTS_OF_GROUP_MAX, ReadError, Totals};
 pub use histogram::{Histogram, RELATIVE_ERROR};
 pub use peers::{ClusterMonitor, Together};
 pub use record::{AttemptRecord, CallRecord, Timings, hidden_user};

@@ -21,6 +21,9 @@ const PAGE: usize = 50;
 /// The most calls a page: what one node's part of it takes has to fit the mesh.
 const PAGE_MAX: usize = 200;
 
+/// Bytes of one node's answer, below what the mesh takes.
+const ANSWER_BYTES: usize = 900 * 1024;
+
 /// Which calls.
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -114,11 +117,19 @@ pub async fn newest(
         unanswered: all.unanswered,
     };
     let (mut calls, mut more) = (Vec::new(), false);
+    let mut whole_from = Uuid::nil();
     for answered in all.answered {
         page.nodes.push(answered.node);
-        more |= answered.answer.more;
-        calls.extend(answered.answer.calls);
+        let told = answered.answer;
+        more |= told.more;
+        // Whoever had to stop short has others between his last one and what follows it elsewhere.
+        if let (true, Some((last, _))) = (told.more && told.calls.len() < limit, told.calls.last())
+        {
+            whole_from = whole_from.max(*last);
+        }
+        calls.extend(told.calls);
     }
+    calls.retain(|(id, _)| *id >= whole_from);
     calls.sort_by_key(|(id, _)| std::cmp::Reverse(*id));
     more |= calls.len() > limit;
     calls.truncate(limit);
@@ -225,12 +236,22 @@ impl CallsParameters {
 // === impl Listed ===
 
 impl Listed {
+    /// As many of a page as fit an answer of the mesh, the newest first.
     fn of(page: Page) -> Self {
-        let calls = page.found.into_iter().map(|found| (found.id, found.record));
-        Listed {
-            calls: calls.collect(),
+        let mut listed = Listed {
+            calls: Vec::with_capacity(page.found.len()),
             more: page.more,
+        };
+        let mut bytes = 0;
+        for found in page.found {
+            bytes += serde_json::to_string(&found.record).map_or(0, |json| json.len() + 50);
+            if bytes > ANSWER_BYTES && !listed.calls.is_empty() {
+                listed.more = true;
+                break;
+            }
+            listed.calls.push((found.id, found.record));
         }
+        listed
     }
 }
 
@@ -251,6 +272,31 @@ mod tests {
         let arrived = parse::<CallsParameters>(&parameters.text()).unwrap();
         assert_eq!(arrived.filter().unwrap(), parameters.filter().unwrap());
         assert_eq!(arrived.limit().unwrap(), 7);
+    }
+
+    #[test]
+    fn an_answer_is_cut_to_what_the_mesh_takes_and_says_that_there_is_more() {
+        let found = |at: u128| crate::monitor::Found {
+            id: Uuid::from_u128(1_000 - at),
+            record: CallRecord {
+                path: "x".repeat(8_000),
+                ..CallRecord::default()
+            },
+        };
+        let page = |count| Page {
+            found: (0..count).map(found).collect(),
+            more: false,
+        };
+        let whole = Listed::of(page(50));
+        assert_eq!((whole.calls.len(), whole.more), (50, false));
+        let cut = Listed::of(page(200));
+        assert!(cut.more && cut.calls.len() < 200);
+        assert!(serde_json::to_vec(&cut).unwrap().len() < 1024 * 1024);
+        assert_eq!(
+            cut.calls[0].0,
+            Uuid::from_u128(1_000),
+            "the newest are in it"
+        );
     }
 
     #[test]

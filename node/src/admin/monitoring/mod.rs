@@ -1,5 +1,6 @@
 //! `/monitoring`: figures of calls over time, of all nodes; and of what was refused.
 
+mod kept;
 mod security;
 mod view;
 
@@ -8,6 +9,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 use weir_config::object::{Business, Gateway};
 
+pub use kept::{__path_get_monitoring, answer_others, get_monitoring};
 pub use security::{__path_get_security, get_security};
 use view::{CarriedPoint, Monitored};
 

@@ -8,13 +8,14 @@ mod view;
 use actix_web::{HttpResponse, web};
 use futures_util::FutureExt;
 use serde::Deserialize;
+use utoipa::IntoParams;
 use weir_config::access::PublicReason;
 use weir_config::object::Gateway;
 
 use super::AdminState;
 use super::fan_out::ask_all;
 use super::problem::Problem;
-use super::query::{NoParameters, Query, parse};
+use super::query::{Query, parse};
 use super::resource::{self, Versioned};
 use crate::config_actor::now_ms;
 use crate::quota::QuotaHandle;
@@ -31,29 +32,42 @@ struct About {
     gateway: String,
 }
 
+/// What is to be in the answer.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct PackageParameters {
+    /// `false`: without peaks and forecast, for whoever asks every second.
+    pub past: Option<bool>,
+}
+
 /// A gateway's package: the limit, and what all nodes use of it
 ///
 /// Asks every live node and sums up what they say; nodes that did not answer in time are named in `unanswered`,
 /// and their figures are missing from the sums.
 #[utoipa::path(
     get, path = "/admin/v1/gateways/{gateway}/package", tag = "gateways",
-    params(("gateway" = String, Path, description = "The gateway's id")),
+    params(("gateway" = String, Path, description = "The gateway's id"), PackageParameters),
     responses((status = 200, description = "The limit and the use", body = Versioned<PackageUse>)),
 )]
 pub async fn get_package(
     state: web::Data<AdminState>,
     gateway: web::Path<String>,
-    _: Query<NoParameters>,
+    Query(parameters): Query<PackageParameters>,
 ) -> Result<HttpResponse, Problem> {
     let found = resource::get::<Gateway>(&state, &gateway)?;
     let here = told(&state.quota, &state.routing, &gateway);
     let query = format!("gateway={}", found.object.id);
-    let all = ask_all(&state, QUESTION, &query, here).await;
+    let monitor = state.monitor.as_ref();
+    let monitor = monitor.filter(|it| parameters.past.unwrap_or(true) && it.here.is_enabled());
+    let past = async {
+        let monitor = monitor?;
+        Some(past::ask(monitor, &gateway, now_ms() / 1_000).await)
+    };
+    let (all, past) = tokio::join!(ask_all(&state, QUESTION, &query, here), past);
     let mut whole = sum::whole(&found.object, now_ms(), all);
-    if let Some(monitor) = state.monitor.as_ref().filter(|it| it.here.is_enabled()) {
-        let past = past::past(monitor, &gateway, &whole.limit, now_ms() / 1_000).await;
-        (whole.peaks, whole.forecast) = (Some(past.0), Some(past.1));
-    }
+    whole.peaks = past.as_ref().map(|past| past.peaks(&whole.limit));
+    whole.forecast = past.as_ref().map(|past| past.forecast(&whole.limit));
     let answer = Versioned {
         object: whole,
         version: found.version,

@@ -61,13 +61,17 @@ pub struct ForecastView {
     pub method: String,
 }
 
-/// Peaks and forecast, as far as nodes remember.
-pub async fn past(
-    monitor: &ClusterMonitor,
-    gateway: &str,
-    limit: &LimitView,
+/// What all nodes that answer remember of a gateway.
+pub struct Past {
+    /// The last hour.
+    seconds: CarriedSeries,
+    /// The last weeks.
+    hours: CarriedSeries,
     now_s: u64,
-) -> (PeaksView, ForecastView) {
+}
+
+/// Asks all nodes.
+pub async fn ask(monitor: &ClusterMonitor, gateway: &str, now_s: u64) -> Past {
     let query = |last_s: u64, step_s| CarriedQuery {
         gateway: gateway.to_owned(),
         from_s: now_s.saturating_sub(last_s),
@@ -75,25 +79,37 @@ pub async fn past(
         step_s,
     };
     // A little less than an hour: what nodes have by the second.
-    let seconds = monitor.carried(&query(HOUR_S - 10, 1)).await.whole;
-    let hours = monitor
-        .carried(&query((DAYS + 1) * DAY_S, HOUR_S))
-        .await
-        .whole;
-    let since = |last_s: u64| {
-        let from_s = now_s.saturating_sub(last_s) / HOUR_S * HOUR_S;
-        let points = hours.points.range(from_s..);
-        CarriedSeries {
-            step_s: hours.step_s,
-            points: points.map(|(at_s, point)| (*at_s, *point)).collect(),
+    let (lately, long) = (query(HOUR_S - 10, 1), query((DAYS + 1) * DAY_S, HOUR_S));
+    let (seconds, hours) = tokio::join!(monitor.carried(&lately), monitor.carried(&long));
+    Past {
+        seconds: seconds.whole,
+        hours: hours.whole,
+        now_s,
+    }
+}
+
+// === impl Past ===
+
+impl Past {
+    pub fn peaks(&self, limit: &LimitView) -> PeaksView {
+        let since = |last_s: u64| {
+            let from_s = self.now_s.saturating_sub(last_s) / HOUR_S * HOUR_S;
+            let points = self.hours.points.range(from_s..);
+            CarriedSeries {
+                step_s: self.hours.step_s,
+                points: points.map(|(at_s, point)| (*at_s, *point)).collect(),
+            }
+        };
+        PeaksView {
+            last_hour: PeakView::of(&self.seconds, limit),
+            last_day: PeakView::of(&since(DAY_S), limit),
+            last_week: PeakView::of(&since(7 * DAY_S), limit),
         }
-    };
-    let peaks = PeaksView {
-        last_hour: PeakView::of(&seconds, limit),
-        last_day: PeakView::of(&since(DAY_S), limit),
-        last_week: PeakView::of(&since(7 * DAY_S), limit),
-    };
-    (peaks, forecast(&busiest_hours(&hours, now_s), limit))
+    }
+
+    pub fn forecast(&self, limit: &LimitView) -> ForecastView {
+        forecast(&busiest_hours(&self.hours, self.now_s), limit)
+    }
 }
 
 /// Of each whole day, how many days before today it was, and its busiest hour's bytes a second; the oldest first.

@@ -23,9 +23,9 @@ pub struct PackageUse {
     /// By business, since each node started: those with the most overflow first, at most 200; what the others
     /// have together stands under `other`.
     pub businesses: Vec<BusinessUse>,
-    /// The greatest seconds of the past, of all nodes that answered; null where monitoring is off.
+    /// The greatest seconds of the past, of all nodes that answered; null where monitoring is off, or `?past=false`.
     pub peaks: Option<PeaksView>,
-    /// When the package is used up if its use goes on growing; null where monitoring is off.
+    /// When the package is used up if its use goes on growing; null likewise.
     pub forecast: Option<ForecastView>,
     pub nodes: Vec<NodeUse>,
     /// Nodes whose figures are missing here, and why.

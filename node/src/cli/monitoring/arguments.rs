@@ -95,6 +95,9 @@ pub struct MonitorArgs {
     pub connection: Connection,
 }
 
+/// Parameters of the admin API.
+pub type Pairs = Vec<(&'static str, String)>;
+
 /// A moment as it was written, in the form of the admin API.
 fn moment_text(text: &str) -> Result<String, Failure> {
     Ok(moment::text(when::parse(text)?))
@@ -104,7 +107,7 @@ fn moment_text(text: &str) -> Result<String, Failure> {
 
 impl CallsArgs {
     /// As parameters of the admin API.
-    pub fn pairs(&self) -> Result<Vec<(&'static str, String)>, Failure> {
+    pub fn pairs(&self) -> Result<Pairs, Failure> {
         let mut from = self.from.as_deref().map(moment_text).transpose()?;
         if let Some(last) = &self.last {
             let ago_ms = when::duration_ms(last)?;
@@ -135,7 +138,7 @@ impl CallsArgs {
 
 impl MonitorArgs {
     /// The path of the admin API and its parameters.
-    pub fn asked(&self) -> Result<(String, Vec<(&'static str, String)>), Failure> {
+    pub fn asked(&self) -> Result<(String, Pairs), Failure> {
         let mut pairs = given([
             ("last", self.last.clone()),
             ("from", self.from.as_deref().map(moment_text).transpose()?),
@@ -162,9 +165,7 @@ impl MonitorArgs {
     }
 }
 
-fn given<const N: usize>(
-    pairs: [(&'static str, Option<String>); N],
-) -> Vec<(&'static str, String)> {
+fn given<const N: usize>(pairs: [(&'static str, Option<String>); N]) -> Pairs {
     let given = pairs
         .into_iter()
         .filter_map(|(name, value)| Some((name, value?)));

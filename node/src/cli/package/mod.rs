@@ -57,7 +57,8 @@ async fn show(client: &Client, args: &PackageArgs, out: &mut dyn Write) -> Resul
             count: args.count,
             json,
         };
-        return watch(client, &path, &looks, out).await;
+        // Peaks and forecast are of the past, and asked of all nodes: not every second.
+        return watch(client, &format!("{path}?past=false"), &looks, out).await;
     }
     let package = client.get(&path).await?.body;
     if json {
