@@ -20,6 +20,7 @@ mod gateways;
 mod health;
 mod history;
 mod link_test;
+mod log;
 mod metrics;
 mod mini_programs;
 mod one_key;
@@ -56,6 +57,7 @@ use crate::platform::PlatformHandle;
 use crate::quota::QuotaHandle;
 use crate::routing::SharedRouting;
 use crate::settings::Settings;
+use crate::telemetry::LogControl;
 
 pub use health::Readiness;
 pub use openapi::document as openapi_document;
@@ -66,6 +68,7 @@ pub use server::server;
 pub fn answer_others(state: &AdminState) {
     clients::answer_others(state);
     cluster::answer_others(state);
+    log::answer_others(state);
     package::answer_others(state);
 }
 
@@ -89,6 +92,8 @@ pub struct AdminState {
     pub readiness: Arc<Readiness>,
     /// The platforms; absent where nobody started their actor.
     pub platform: Option<PlatformHandle>,
+    /// The switch of this node's log.
+    pub log: LogControl,
     /// Restarts by actor.
     pub restarts: Vec<(&'static str, RestartCount)>,
     failed_attempts: Arc<auth::FailedAttempts>,
@@ -119,6 +124,7 @@ impl AdminState {
             started: Instant::now(),
             readiness: Arc::new(Readiness::default()),
             platform: None,
+            log: LogControl::default(),
             restarts: Vec::new(),
             failed_attempts: Arc::default(),
             copying: Arc::default(),

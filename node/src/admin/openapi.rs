@@ -9,8 +9,8 @@ use utoipa::{Modify, OpenApi};
 use super::problem::ProblemDocument;
 use super::{
     agreements, arrival, backup, businesses, clients, cluster, document, drill, forget, gateways,
-    health, history, link_test, metrics, mini_programs, one_key, origins, package, platform, qr,
-    regions, restore, schedules, spaces,
+    health, history, link_test, log, metrics, mini_programs, one_key, origins, package, platform,
+    qr, regions, restore, schedules, spaces,
 };
 
 #[derive(OpenApi)]
@@ -78,6 +78,9 @@ use super::{
         cluster::get_cluster,
         arrival::get_arrival,
         forget::forget,
+        log::get_log,
+        log::put_log,
+        log::reset_log,
         drill::cut,
         drill::heal,
         history::list_history,
@@ -142,7 +145,8 @@ fn needs_token(path: &str) -> bool {
 
 /// Whether what is sent there makes versions; what acts on nodes does not.
 fn changes_configuration(path: &str) -> bool {
-    !path.starts_with("/admin/v1/drill/") && !path.ends_with("/forget")
+    let of_nodes = path.starts_with("/admin/v1/cluster/nodes/");
+    !path.starts_with("/admin/v1/drill/") && !of_nodes
 }
 
 // === impl Modify ===

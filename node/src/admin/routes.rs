@@ -13,7 +13,7 @@ use super::endpoint::{Endpoint, endpoint};
 use super::problem::Problem;
 use super::{
     AdminState, agreements, arrival, auth, backup, businesses, clients, cluster, document, drill,
-    forget, gateways, health, history, link_test, metrics, mini_programs, one_key, openapi,
+    forget, gateways, health, history, link_test, log, metrics, mini_programs, one_key, openapi,
     origins, package, platform, qr, regions, restore, schedules, spaces, write,
 };
 
@@ -101,6 +101,10 @@ pub fn endpoints() -> Vec<Endpoint> {
         endpoint("/cluster").get(cluster::get_cluster),
         endpoint("/cluster/config/{version}").get(arrival::get_arrival),
         endpoint("/cluster/nodes/{node}/forget").post(forget::forget),
+        endpoint("/cluster/nodes/{node}/log")
+            .get(log::get_log)
+            .put(log::put_log)
+            .delete(log::reset_log),
         endpoint("/drill/cut").post(drill::cut),
         endpoint("/drill/heal").post(drill::heal),
         endpoint("/history").get(history::list_history),

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::agreement::AgreementArgs;
 use super::business::{AccessArgs, BusinessArgs, GrayArgs};
+use super::log::LogArgs;
 use super::package::PackageArgs;
 use super::region::RegionArgs;
 use super::schedule::ScheduleArgs;
@@ -90,6 +91,8 @@ pub enum Spoken {
     ///
     /// Without a command, the table of the nodes.
     Cluster(ClusterArgs),
+    /// What the nodes log: show it, or change it while they run, for a time or until they stop
+    Log(LogArgs),
 }
 
 #[derive(Debug, Args)]
@@ -365,6 +368,7 @@ impl Spoken {
             Spoken::Disconnect(args) | Spoken::Connect(args) => &args.connection,
             Spoken::Package(args) => &args.connection,
             Spoken::Cluster(args) => &args.connection,
+            Spoken::Log(args) => &args.connection,
         }
     }
 }

@@ -14,6 +14,7 @@ mod failure;
 mod file;
 mod get;
 mod history;
+mod log;
 mod object;
 mod package;
 mod plan;
@@ -97,5 +98,6 @@ async fn speak(spoken: Spoken, out: &mut dyn Write) -> Result<(), Failure> {
         Spoken::Connect(args) => attach::switch(&client, args, true, out).await,
         Spoken::Package(args) => package::run(&client, args, out).await,
         Spoken::Cluster(args) => cluster::run(&client, args, out).await,
+        Spoken::Log(args) => log::run(&client, args, out).await,
     }
 }

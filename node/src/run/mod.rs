@@ -34,6 +34,7 @@ use crate::quota::{QuotaHandle, QuotaParts};
 use crate::seal::SealKey;
 use crate::settings::Settings;
 use crate::store::{DataDir, Store};
+use crate::telemetry::LogControl;
 use crate::{link, telemetry};
 use actors::Routing;
 
@@ -51,12 +52,12 @@ const SERVERS_STOP_TIMEOUT: Duration = Duration::from_secs(10);
 /// Runs a node until SIGTERM or SIGINT. What keeps it from starting is one sentence on standard error,
 /// with exit status 1.
 pub fn run(settings: Settings) -> ExitCode {
-    telemetry::init(&settings.log, &settings.node.id);
+    let log = telemetry::init(&settings.log, &settings.node.id);
     // Fails only where one is installed already, which is then the one to use.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let outcome = actix::System::new().block_on(async {
         let stop = stop::signalled()?;
-        let node = Node::start(Arc::new(settings)).await?;
+        let node = Node::start(Arc::new(settings), log).await?;
         // The sender lives as long as the process.
         let signal = stop.await.unwrap_or("the end of its signals");
         node.stop(signal).await;
@@ -100,7 +101,7 @@ struct Ports {
 // === impl Node ===
 
 impl Node {
-    async fn start(settings: Arc<Settings>) -> Result<Self, StartError> {
+    async fn start(settings: Arc<Settings>, log: LogControl) -> Result<Self, StartError> {
         let began = Instant::now();
         let id = node_id(&settings)?;
         let data_dir = DataDir::lock(&settings.node.data_dir)?;
@@ -206,6 +207,7 @@ impl Node {
             id.clone(),
         );
         state.started = began;
+        state.log = log;
         state.platform = Some(PlatformHandle::new(platform.clone(), front));
         state.restarts = vec![
             ("ConfigActor", actors::restarts(&config)),

@@ -80,7 +80,7 @@ pub const SETTINGS: &[Setting] = &[
     setting("limits.connect_timeout_ms", Number, "5000", "Time to connect to an origin, milliseconds."),
     setting("limits.drain_timeout_ms", Number, "30000", "Time for calls to finish after SIGTERM, milliseconds."),
     setting("log.format", Text, "text", "`text` or `json`."),
-    setting("log.level", Text, "info", "`error`, `warn`, `info`, `debug`, `trace`, or per module as in `info,weir::link=debug`."),
+    setting("log.level", Text, "info", "`off`, `error`, `warn`, `info`, `debug`, `trace`, or per module as in `info,weir::link=debug`. Changed while the node runs by `weir log` (logs.md)."),
 ];
 
 /// The settings whose values are secrets.

@@ -252,7 +252,7 @@ fn names_that_cannot_be_used_are_refused() {
         "node.region in the variable WEIR_NODE_REGION cannot be used: `Shang_Hai` is not a DNS label"
     ));
     assert!(refused("[link]\nbase_domain = \"a..b\"\n").contains("`a..b` is not a domain"));
-    assert!(refused("[log]\nlevel = \"weir=lots\"\n").contains("is not a log level"));
+    assert!(refused("[log]\nlevel = \"weir=lots\"\n").contains("`lots` is no level"));
     assert!(refused("[mesh]\nseeds = [\"host\"]\n").contains("`host` is not host:port"));
 }
 

@@ -227,8 +227,6 @@ fn host_and_port(text: &str) -> Result<(), String> {
 }
 
 fn log_level(text: &str) -> Result<(), String> {
-    let parsed = tracing_subscriber::EnvFilter::builder().parse(text);
-    let whole = parsed.is_ok() && !text.trim().is_empty();
-    let say = || format!("`{text}` is not a log level: write as in info or info,weir::link=debug");
-    whole.then_some(()).ok_or_else(say)
+    let parsed = text.parse::<crate::telemetry::Levels>();
+    parsed.map(drop).map_err(|error| error.to_string())
 }
