@@ -37,8 +37,8 @@ pub struct NodeLog {
     pub settings_levels: String,
     /// `text` or `json`.
     pub format: String,
-    /// Modules of libraries that are asked for at `trace` and logged at `debug`: their finer lines show headers and
-    /// bodies of calls.
+    /// Modules of libraries that are asked for at `trace` and logged at `debug`: their finer lines may show what
+    /// calls carry.
     pub held_back: Vec<String>,
     /// Who changed the levels; null where they are the settings'.
     pub changed_by: Option<String>,

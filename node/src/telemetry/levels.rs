@@ -1,8 +1,8 @@
 //! Levels of the log, for everything and per module: `info,weir::link=debug`.
 //!
 //! The grammar is smaller than `tracing_subscriber`'s, in which a mistyped level is a module at level `trace`.
-//! What the libraries under Weir say at `trace` shows headers and bodies of calls (hyper, h2, tungstenite write
-//! whole frames), so of them nothing finer than [`LIBRARIES_AT_MOST`] is ever logged, whatever is asked for.
+//! What the libraries under Weir say at `trace` is theirs to decide (tungstenite writes whole frames), so of
+//! them nothing finer than [`LIBRARIES_AT_MOST`] is ever logged, whatever is asked for.
 
 use std::fmt;
 use std::str::FromStr;

@@ -78,7 +78,7 @@ fn render(logs: &[Value]) -> String {
         let held_back = log["held_back"].as_array().into_iter().flatten();
         for module in held_back {
             notes.push_str(&format!(
-                "{}: {} is logged at debug, not at trace: what it says there shows headers and bodies of calls.\n",
+                "{}: {} is logged at debug, not at trace: what it says there may show what calls carry.\n",
                 line(&log["node"]),
                 line(module)
             ));
