@@ -15,6 +15,7 @@ pub mod origin;
 pub mod package_run;
 pub mod ports;
 pub mod process;
+pub mod prometheus;
 pub mod random;
 pub mod sentence;
 pub mod wait;

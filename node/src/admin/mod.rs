@@ -53,6 +53,7 @@ use weir_cluster::mesh::MeshHandle;
 use weir_config::{NodeId, moment};
 
 use crate::config_actor::ConfigHandle;
+use crate::link::Connections;
 use crate::platform::PlatformHandle;
 use crate::quota::QuotaHandle;
 use crate::routing::SharedRouting;
@@ -94,6 +95,8 @@ pub struct AdminState {
     pub platform: Option<PlatformHandle>,
     /// The switch of this node's log.
     pub log: LogControl,
+    /// Open connections of the link, by core.
+    pub connections: Vec<Connections>,
     /// Restarts by actor.
     pub restarts: Vec<(&'static str, RestartCount)>,
     failed_attempts: Arc<auth::FailedAttempts>,
@@ -125,6 +128,7 @@ impl AdminState {
             readiness: Arc::new(Readiness::default()),
             platform: None,
             log: LogControl::default(),
+            connections: Vec::new(),
             restarts: Vec::new(),
             failed_attempts: Arc::default(),
             copying: Arc::default(),

@@ -29,4 +29,5 @@ pub use body::LinkBody;
 pub use clients::{ClientVersions, Count, VERSIONS_KEPT, Versions};
 pub(crate) use headers::head_bytes_of;
 pub use live::{LiveRegions, follow_live_regions};
+pub use places::Connections;
 pub use start::{Config, LinkHandle, StartError, start};

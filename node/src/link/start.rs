@@ -17,7 +17,7 @@ use crate::forward::{ForwardActor, OriginActor};
 use crate::link::clients;
 use crate::link::core::{self, Core};
 use crate::link::listen::listeners;
-use crate::link::places::{ByIp, Places};
+use crate::link::places::{ByIp, Connections, Places};
 use crate::routing::SharedRouting;
 use crate::settings::Settings;
 use crate::supervise::{Supervised, supervise};
@@ -63,6 +63,8 @@ pub struct LinkHandle {
     stop: CancellationToken,
     tasks: TaskTracker,
     arbiters: Vec<Arbiter>,
+    /// By core.
+    pub connections: Vec<Connections>,
     _forward: Vec<Supervised<ForwardActor>>,
     /// Checks the health of origins, once for all cores.
     pub origin_actor: Supervised<OriginActor>,
@@ -93,6 +95,7 @@ pub fn start(config: Config) -> Result<LinkHandle, StartError> {
         stop: CancellationToken::new(),
         tasks: TaskTracker::new(),
         arbiters: vec![checks],
+        connections: Vec::with_capacity(cores),
         _forward: Vec::with_capacity(cores),
         origin_actor,
     };
@@ -110,19 +113,21 @@ pub fn start(config: Config) -> Result<LinkHandle, StartError> {
             handle.stop.clone(),
             handle.tasks.clone(),
         );
+        let limits = &settings.limits;
+        let places = Places::new(
+            limits.connections_per_core,
+            by_ip,
+            limits.connections_per_ip,
+        );
+        handle.connections.push(places.connections());
         let (started, has_started) = mpsc::channel();
         arbiter.spawn(async move {
             // The pools first: a call must find them.
             while crate::forward::current().is_none() {
                 tokio::task::yield_now().await;
             }
-            let limits = &config.settings.limits;
             let core = Rc::new(Core {
-                places: Places::new(
-                    limits.connections_per_core,
-                    by_ip,
-                    limits.connections_per_ip,
-                ),
+                places,
                 settings: config.settings.clone(),
                 routing: config.routing,
                 ids: CallIds::new(&config.node),

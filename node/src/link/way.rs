@@ -87,6 +87,8 @@ pub async fn serve(
     call.connection.answer().await;
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         call.connection.hand_over();
+    } else if let Some(flow) = call.flow.get() {
+        flow.time(call.id);
     }
     call.log(&response);
     Ok(response.map(|body| body.during(under_way)))

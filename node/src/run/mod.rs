@@ -208,6 +208,7 @@ impl Node {
         );
         state.started = began;
         state.log = log;
+        state.connections.clone_from(&link.connections);
         state.platform = Some(PlatformHandle::new(platform.clone(), front));
         state.restarts = vec![
             ("ConfigActor", actors::restarts(&config)),
