@@ -59,6 +59,7 @@ use crate::quota::QuotaHandle;
 use crate::routing::SharedRouting;
 use crate::settings::Settings;
 use crate::telemetry::LogControl;
+use crate::trace::Tracing;
 
 pub use health::Readiness;
 pub use openapi::document as openapi_document;
@@ -97,6 +98,8 @@ pub struct AdminState {
     pub log: LogControl,
     /// Open connections of the link, by core.
     pub connections: Vec<Connections>,
+    /// What becomes of spans; absent where none are made.
+    pub tracing: Option<Tracing>,
     /// Restarts by actor.
     pub restarts: Vec<(&'static str, RestartCount)>,
     failed_attempts: Arc<auth::FailedAttempts>,
@@ -129,6 +132,7 @@ impl AdminState {
             platform: None,
             log: LogControl::default(),
             connections: Vec::new(),
+            tracing: None,
             restarts: Vec::new(),
             failed_attempts: Arc::default(),
             copying: Arc::default(),

@@ -22,6 +22,7 @@ use crate::routing::SharedRouting;
 use crate::settings::Settings;
 use crate::supervise::{Supervised, supervise};
 use crate::tls::{self, TlsError};
+use crate::trace::Tracing;
 
 /// What the link needs.
 #[derive(Clone, Debug)]
@@ -29,6 +30,8 @@ pub struct Config {
     pub settings: Arc<Settings>,
     pub node: NodeId,
     pub routing: SharedRouting,
+    /// Where calls leave their spans; absent where none are made.
+    pub tracing: Option<Tracing>,
 }
 
 /// Why the link did not start: one sentence that names the setting and says how to mend it.
@@ -131,6 +134,7 @@ pub fn start(config: Config) -> Result<LinkHandle, StartError> {
                 settings: config.settings.clone(),
                 routing: config.routing,
                 ids: CallIds::new(&config.node),
+                tracing: config.tracing,
                 drain,
                 stop,
                 tasks,

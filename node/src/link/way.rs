@@ -24,6 +24,7 @@ use crate::link::core::Core;
 use crate::link::headers::{self, names};
 use crate::link::{LinkBody, clients, cors, envelope, facts, interim, public, upgrade, well_known};
 use crate::routing::{BusinessCounters, RoutingTable};
+use crate::trace::{self, TraceContext, Tracing};
 
 /// One call on its way.
 pub struct Call {
@@ -33,6 +34,8 @@ pub struct Call {
     pub arrived: Instant,
     pub core: Rc<Core>,
     pub connection: Arc<ConnectionState>,
+    /// Its place in a trace, where spans are made.
+    trace: Option<TraceContext>,
     /// `Origin`: the page that calls, where a browser says so.
     page: Option<HeaderValue>,
     /// What every answer says of the business, once that is known.
@@ -65,8 +68,10 @@ pub async fn serve(
 ) -> Result<Response<LinkBody>, Infallible> {
     let under_way = connection.begin_call();
     let id = core.ids.mint();
+    let begin = |tracing: &Tracing| tracing.sampler.begin(request.headers(), id);
     let call = Call {
         id,
+        trace: core.tracing.as_ref().map(begin),
         id_value: headers::value(id.to_string()),
         arrived: Instant::now(),
         core,
@@ -374,7 +379,7 @@ impl Call {
         );
         headers.insert(names::EXPECTED_TIMEOUT, HeaderValue::from(left));
         headers::add_forwarded(headers, self.connection.peer, self.connection.secure, host);
-        headers::add_traceparent(headers, self.id);
+        trace::hand_on(headers, self.trace.as_ref(), self.id);
     }
 
     /// The headers that tell the client about the call.

@@ -35,7 +35,8 @@ use crate::seal::SealKey;
 use crate::settings::Settings;
 use crate::store::{DataDir, Store};
 use crate::telemetry::LogControl;
-use crate::{link, telemetry};
+use crate::trace::Tracing;
+use crate::{link, telemetry, trace};
 use actors::Routing;
 
 pub use error::StartError;
@@ -46,6 +47,8 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub(crate) const OWNER: &str = "node";
 /// Time for the link's connections to close once they are told to.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
+/// Time for the last spans to reach the collector.
+const SPANS_STOP_TIMEOUT: Duration = Duration::from_secs(2);
 /// Time for the admin API and the mesh to end after a stop; what is left then is cut.
 const SERVERS_STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -82,6 +85,8 @@ struct Node {
     quota: QuotaHandle,
     /// Admin API and mesh port.
     servers: Vec<ServerHandle>,
+    tracing: Option<Tracing>,
+    trace_thread: Arbiter,
     platform_thread: Arbiter,
     config_thread: Arbiter,
     store: SharedStore,
@@ -136,10 +141,14 @@ impl Node {
         quota.terms.burst = Duration::from_millis(settings.package.burst_ms);
         quota.plan_terms.fence = Duration::from_millis(settings.package.fence_ms);
         let routing = Routing::start(quota, &settings.link.base_domain).await?;
+        let trace_thread = actors::arbiter()?;
+        let traces = trace::start(&trace_thread.handle(), &settings);
+        let tracing = traces.as_ref().map(|(tracing, _)| tracing.clone());
         let link = link::start(link::Config {
             settings: settings.clone(),
             node: id.clone(),
             routing: routing.table.clone(),
+            tracing: tracing.clone(),
         })?;
 
         let mesh = MeshHandle::start(MeshConfig {
@@ -221,6 +230,10 @@ impl Node {
             ("ScheduleActor", actors::restarts(&schedules)),
             ("OriginActor", actors::restarts(&link.origin_actor)),
         ];
+        if let Some((_, actor)) = &traces {
+            state.restarts.push(("TraceActor", actors::restarts(actor)));
+        }
+        state.tracing.clone_from(&tracing);
         admin::answer_others(&state);
         let readiness = state.readiness.clone();
         let server = admin::server(state, ports.admin).map_err(StartError::Admin)?;
@@ -244,6 +257,8 @@ impl Node {
             membership,
             quota: routing.quota,
             servers,
+            tracing,
+            trace_thread,
             platform_thread,
             config_thread,
             store,
@@ -265,6 +280,9 @@ impl Node {
         if closing.await.is_err() {
             tracing::warn!("connections of the link did not close in time and are cut");
         }
+        if let Some(tracing) = &self.tracing {
+            tracing.finish(SPANS_STOP_TIMEOUT).await;
+        }
         // No call is under way: what is left goes to the others, with the word that this node leaves.
         self.quota.leave().await;
         self.membership.leave().await;
@@ -277,6 +295,7 @@ impl Node {
             tracing::warn!("the admin API or the mesh did not end in time and is cut");
         }
         self.mesh.stop();
+        self.trace_thread.stop();
         self.platform_thread.stop();
         self.config_thread.stop();
         if self.config_thread.join().is_err() {

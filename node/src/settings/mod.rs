@@ -15,12 +15,14 @@ mod load;
 mod platform;
 #[cfg(test)]
 mod tests;
+mod traces;
 mod validate;
 
 pub use catalogue::{SETTINGS, Setting, ValueKind};
 pub use error::SettingsError;
 pub use load::{load, load_from};
 pub use platform::{PlatformSettings, Provider, SealSettings, WechatComponent, WechatSettings};
+pub use traces::TracesSettings;
 
 /// All settings. `[section] key` in the file is `WEIR_SECTION_KEY` in the environment.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -47,6 +49,8 @@ pub struct Settings {
     pub limits: Limits,
     #[serde(default)]
     pub log: LogSettings,
+    #[serde(default)]
+    pub traces: TracesSettings,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]

@@ -87,6 +87,8 @@ fn every_setting_can_be_set_by_the_environment() {
             }
             ("node.data_dir" | "tls.origin_ca_file", _) => ("/a/b", "/a/b"),
             ("node.id" | "node.region" | "node.cluster" | "link.base_domain", _) => ("x9", "x9"),
+            ("traces.headers", _) => ("api-key=planted, x=planted", "[***,***]"),
+            ("traces.endpoint", _) => ("http://x9:4318/v1/traces", "http://x9:4318/v1/traces"),
             ("mesh.seeds", _) => ("a:1, b:2", "[a:1,b:2]"),
             ("tls.certificates", _) => (
                 r#"[{names = ["n.example"], cert_file = "c", key_file = "k"}]"#,

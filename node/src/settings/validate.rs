@@ -52,6 +52,7 @@ pub(super) fn validate(
     )?;
     super::platform::check(&settings.seal, &settings.platform)
         .map_err(|(key, why)| wrong(key, why))?;
+    super::traces::check(&settings.traces).map_err(|(key, why)| wrong(key, why))?;
     for (key, value, least, most) in limits(settings) {
         check(key, within(value, least, most))?;
     }
@@ -195,6 +196,16 @@ pub(super) fn within(value: u64, least: u64, most: u64) -> Result<(), String> {
         .contains(&value)
         .then_some(())
         .ok_or_else(say)
+}
+
+pub(super) fn http_url(text: &str) -> Result<(), String> {
+    let uri = text.parse::<http::Uri>().ok();
+    let whole = uri.is_some_and(|uri| {
+        let scheme = matches!(uri.scheme_str(), Some("http" | "https"));
+        scheme && uri.host().is_some_and(|host| !host.is_empty()) && uri.query().is_none()
+    });
+    let say = || format!("`{text}` is no URL: write https://host, without a query");
+    whole.then_some(()).ok_or_else(say)
 }
 
 fn loopback(address: SocketAddr) -> Result<(), String> {

@@ -107,6 +107,7 @@ mod tests {
             },
             limits: Limits::default(),
             log: LogSettings::default(),
+            traces: Default::default(),
         }
     }
 

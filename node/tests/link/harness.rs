@@ -84,6 +84,7 @@ pub fn settings(data_dir: &std::path::Path, limits: Limits) -> Settings {
         tls: TlsSettings::default(),
         limits,
         log: LogSettings::default(),
+        traces: Default::default(),
     }
 }
 
@@ -192,6 +193,7 @@ impl Bench {
             settings: Arc::new(settings(data.path(), plan.limits)),
             node: node(),
             routing: routing.clone(),
+            tracing: None,
         };
         Bench {
             link: link::start(config).unwrap(),

@@ -69,6 +69,7 @@ families! {
     BUSINESS_PUBLIC_BYTES: Counter "weir_business_public_bytes_total" ["business", "reason"] "Bytes of calls on the public link: all of relayed ones, what is known of the request of others.";
     BUSINESS_ERRORS: Counter "weir_business_errors_total" ["business", "source"] "Calls that ended with an error of the gateway's own, by whose fault it was.";
     BUSINESS_CALL_SECONDS: Histogram "weir_business_call_seconds" ["business"] "Time from a call's arrival to the last byte of its answer, of calls that went to the origin and did not become another protocol.";
+    TRACE_SPANS: Counter "weir_trace_spans_total" ["outcome"] "Spans of sampled calls: exported, dropped where the queue was full, rejected by the collector, failed where it was not reached or refused. None where no collector is set.";
     PROCESS_CPU: Counter "process_cpu_seconds_total" [] "Processor time of the process, its own and the system's for it.";
     PROCESS_MEMORY: Gauge "process_resident_memory_bytes" [] "Memory of the process that is in RAM.";
     PROCESS_VIRTUAL_MEMORY: Gauge "process_virtual_memory_bytes" [] "Address space of the process.";

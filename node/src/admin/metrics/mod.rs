@@ -14,6 +14,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use weir_cluster::replication::ConfigSnapshot;
 
 use super::{AdminState, cluster, origins};
+use crate::trace::Tracing;
 use families as f;
 pub(super) use page::{Format, Page};
 
@@ -72,6 +73,13 @@ fn render(state: &AdminState, format: Format) -> String {
     page.single(&f::MINT_FENCED, u64::from(plan.fenced.is_some()));
     origins::figures(&state.routing.load(), &mut page);
     businesses::figures(state, &mut page);
+    page.family(&f::TRACE_SPANS);
+    if let Some(spans) = state.tracing.as_ref().map(Tracing::figures) {
+        page.sample(&f::TRACE_SPANS, &["exported"], spans.exported);
+        page.sample(&f::TRACE_SPANS, &["dropped"], spans.dropped);
+        page.sample(&f::TRACE_SPANS, &["rejected"], spans.rejected);
+        page.sample(&f::TRACE_SPANS, &["failed"], spans.failed);
+    }
     process::figures(&mut page);
     page.finish()
 }
