@@ -7,6 +7,7 @@ pub mod config_actor;
 pub mod delivery;
 pub mod forward;
 pub mod link;
+pub mod monitor;
 pub mod origin;
 pub mod platform;
 mod private_file;

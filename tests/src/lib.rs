@@ -7,6 +7,7 @@
 pub mod admin;
 pub mod client;
 pub mod cluster;
+pub mod collector;
 pub mod command;
 pub mod load;
 pub mod node;

@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::access::Route;
+use crate::access::{Route, RuleName};
 use crate::domain::Origin;
 use crate::object::{EnvVersion, OriginSettings};
 
@@ -29,6 +29,8 @@ pub struct RoutedCall<'t> {
     pub origin: &'t Origin,
     /// The path prefix of the URL rule that matched, the longest there is; empty for a whole domain.
     pub prefix: &'t str,
+    /// The same rule by its name.
+    pub rule: &'t Arc<RuleName>,
     /// How the origin is reached, where more is to say than its name.
     pub settings: Option<&'t Arc<OriginSettings>>,
     /// Path and query for the origin, byte for byte as the client meant it. Borrowed from the facts unless

@@ -71,6 +71,7 @@ fn matching_prefix(config: &ClientConfig, url: &str) -> Option<String> {
         .iter()
         .filter(|url| of_domain(&url.domain))
         .filter_map(|url| longest_prefix(&url.paths, path))
+        .map(|(_, prefix)| prefix)
         .max_by_key(|prefix| prefix.len())
         .map(str::to_owned)
 }

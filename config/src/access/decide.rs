@@ -41,6 +41,7 @@ pub fn decide<'t>(
         route,
         origin: matched.origin,
         prefix: matched.prefix,
+        rule: matched.name,
         settings: matched.settings,
         path_and_query: asked.path_and_query,
         source: asked.source,

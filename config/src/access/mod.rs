@@ -26,4 +26,5 @@ pub use client_config::{
 };
 pub use client_decision::{ClientCall, ClientDecision, decide_as_client};
 pub use decide::decide;
+pub use rule::RuleName;
 pub use table::{AccessTable, Route};

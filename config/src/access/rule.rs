@@ -12,7 +12,18 @@ use crate::object::OriginSettings;
 pub(super) struct Rule {
     pub(super) origin: Origin,
     pub(super) paths: Vec<String>,
+    /// What calls are counted under: one for each of `paths`, or one for the whole domain.
+    pub(super) names: Vec<Arc<RuleName>>,
     pub(super) settings: Option<Arc<OriginSettings>>,
+}
+
+/// A URL rule by the one path prefix that a call matched, as figures and records name it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RuleName {
+    /// `https://api.shop.example`.
+    pub origin: String,
+    /// Domain and path prefix: `https://api.shop.example/v1`.
+    pub rule: String,
 }
 
 /// The rule a call was matched by.
@@ -20,6 +31,7 @@ pub(super) struct Matched<'t> {
     pub(super) origin: &'t Origin,
     /// Empty for a whole domain.
     pub(super) prefix: &'t str,
+    pub(super) name: &'t Arc<RuleName>,
     pub(super) settings: Option<&'t Arc<OriginSettings>>,
 }
 
@@ -34,9 +46,11 @@ impl Route {
             .iter()
             .filter(|rule| target.is(&rule.origin))
             .filter_map(|rule| {
+                let (index, prefix) = longest_prefix(&rule.paths, path)?;
                 Some(Matched {
                     origin: &rule.origin,
-                    prefix: longest_prefix(&rule.paths, path)?,
+                    prefix,
+                    name: rule.names.get(index)?,
                     settings: rule.settings.as_ref(),
                 })
             })
@@ -44,14 +58,43 @@ impl Route {
     }
 }
 
-/// Characters are compared as typed: no decoding, no other case, and `/api` is a prefix of `/api-x` too.
-pub(super) fn longest_prefix<'t>(paths: &'t [String], path: &str) -> Option<&'t str> {
+/// Which of the prefixes it is, and itself; the first and an empty one for a whole domain. Characters are compared as
+/// typed: no decoding, no other case, and `/api` is a prefix of `/api-x` too.
+pub(super) fn longest_prefix<'t>(paths: &'t [String], path: &str) -> Option<(usize, &'t str)> {
     if paths.is_empty() {
-        return Some("");
+        return Some((0, ""));
     }
     paths
         .iter()
         .map(String::as_str)
-        .filter(|prefix| path.starts_with(prefix))
-        .max_by_key(|prefix| prefix.len())
+        .enumerate()
+        .filter(|(_, prefix)| path.starts_with(prefix))
+        .max_by_key(|(_, prefix)| prefix.len())
+}
+
+// === impl Rule ===
+
+impl Rule {
+    pub(super) fn new(
+        origin: Origin,
+        paths: &[String],
+        settings: Option<Arc<OriginSettings>>,
+    ) -> Self {
+        let domain = origin.to_string();
+        let name = |prefix: &str| {
+            Arc::new(RuleName {
+                origin: domain.clone(),
+                rule: format!("{domain}{prefix}"),
+            })
+        };
+        Rule {
+            names: match paths {
+                [] => vec![name("")],
+                paths => paths.iter().map(|path| name(path)).collect(),
+            },
+            paths: paths.to_vec(),
+            settings,
+            origin,
+        }
+    }
 }

@@ -175,11 +175,8 @@ impl Route {
             let of_origin = |s: &&Arc<OriginSettings>| {
                 Origin::parse(&s.domain).is_ok_and(|domain| domain == origin)
             };
-            Some(Rule {
-                settings: origins.iter().find(of_origin).cloned(),
-                origin,
-                paths: paths.to_vec(),
-            })
+            let settings = origins.iter().find(of_origin).cloned();
+            Some(Rule::new(origin, paths, settings))
         };
         let access = &business.access;
         Some(Route {

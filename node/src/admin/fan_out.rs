@@ -16,7 +16,7 @@ use super::AdminState;
 /// Nodes that are asked at once: more than a cluster usually has, less than the ports of a machine.
 const ASKED_AT_ONCE: usize = 256;
 /// Of a node that knows no such object.
-const NOT_YET: &str = "it does not have this yet: its configuration is behind";
+pub const NOT_YET: &str = "it does not have this yet: its configuration is behind";
 
 /// What one node said.
 pub struct Answered<T> {
@@ -47,24 +47,38 @@ pub async fn ask_all<T: DeserializeOwned>(
     here: Option<T>,
 ) -> FanOut<T> {
     let view: Arc<ClusterView> = state.cluster.borrow().clone();
-    let client = state.mesh.client();
+    ask_nodes(&view, &state.mesh.client(), what, query, here).await
+}
+
+/// The same, for whoever has no admin state.
+pub async fn ask_nodes<T: DeserializeOwned>(
+    view: &ClusterView,
+    client: &MeshClient,
+    what: &str,
+    query: &str,
+    here: Option<T>,
+) -> FanOut<T> {
     // Who has left took leave; who died is missed.
     let there = |node: &&NodeView| node.live || !node.leaving;
     let others = view.nodes.iter().filter(|node| node.id != view.me);
     let others = others.filter(there);
-    let asking = others.map(|node| ask(&client, node, what, query));
+    let asking = others.map(|node| ask(client, node, what, query));
     let mut told = FanOut {
         answered: Vec::new(),
         unanswered: Vec::new(),
     };
-    let (node, region) = (state.node.to_string(), state.settings.node.region.clone());
+    let node = view.me.to_string();
     match here {
         Some(answer) => told.answered.push(Answered { node, answer }),
-        None => told.unanswered.push(Unanswered {
-            node,
-            region,
-            reason: NOT_YET.to_owned(),
-        }),
+        None => {
+            let mut nodes = view.nodes.iter();
+            let me = nodes.find(|node| node.id == view.me);
+            told.unanswered.push(Unanswered {
+                node,
+                region: me.map_or_else(String::new, |me| me.region.clone()),
+                reason: NOT_YET.to_owned(),
+            });
+        }
     }
     let mut answers = stream::iter(asking).buffer_unordered(ASKED_AT_ONCE);
     while let Some(answer) = answers.next().await {

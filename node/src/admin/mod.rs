@@ -14,7 +14,7 @@ mod cluster;
 mod document;
 mod drill;
 mod endpoint;
-mod fan_out;
+pub(crate) mod fan_out;
 mod forget;
 mod gateways;
 mod health;
@@ -54,6 +54,7 @@ use weir_config::{NodeId, moment};
 
 use crate::config_actor::ConfigHandle;
 use crate::link::Connections;
+use crate::monitor::ClusterMonitor;
 use crate::platform::PlatformHandle;
 use crate::quota::QuotaHandle;
 use crate::routing::SharedRouting;
@@ -100,6 +101,8 @@ pub struct AdminState {
     pub connections: Vec<Connections>,
     /// What becomes of spans; absent where none are made.
     pub tracing: Option<Tracing>,
+    /// What became of calls; absent where nobody started its actor.
+    pub monitor: Option<ClusterMonitor>,
     /// Restarts by actor.
     pub restarts: Vec<(&'static str, RestartCount)>,
     failed_attempts: Arc<auth::FailedAttempts>,
@@ -133,6 +136,7 @@ impl AdminState {
             log: LogControl::default(),
             connections: Vec::new(),
             tracing: None,
+            monitor: None,
             restarts: Vec::new(),
             failed_attempts: Arc::default(),
             copying: Arc::default(),

@@ -74,6 +74,12 @@ where
 // === impl AddressSlot ===
 
 impl AddressSlot {
+    /// `host:port`.
+    pub fn name(&self) -> String {
+        let authority = self.address.authority();
+        authority.map_or_else(String::new, |authority| authority.to_string())
+    }
+
     /// `address`: `host:port`.
     pub fn new(address: &str) -> Result<Self, CallError> {
         Ok(AddressSlot {

@@ -3,16 +3,17 @@
 
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::Uri;
 use hyper_rustls::MaybeHttpsStream;
 use hyper_util::client::legacy;
-use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
+use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector, HttpInfo};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -52,6 +53,8 @@ struct History {
     /// Many calls at once, on HTTP/2: bytes tell nothing of one of them, and origins say themselves what they have
     /// not processed.
     shared: bool,
+    /// How long it took to make, microseconds; 0 once a call has taken that for its own.
+    connect_us: AtomicU32,
 }
 
 /// One connection.
@@ -81,6 +84,15 @@ pub fn lost_while_reused(error: &legacy::Error) -> bool {
             && history.answered_before.load(Ordering::Relaxed)
             && !history.answered_last.load(Ordering::Relaxed)
     })
+}
+
+/// Where an answer came from, and how long its connection took to make; of the first call on it only.
+pub fn came_from(extensions: &http::Extensions) -> (Option<SocketAddr>, Option<Duration>) {
+    let peer = extensions.get::<HttpInfo>().map(HttpInfo::remote_addr);
+    let history = extensions.get::<Arc<History>>();
+    let connect_us = history.map_or(0, |it| it.connect_us.swap(0, Ordering::Relaxed));
+    let connect = (connect_us > 0).then(|| Duration::from_micros(connect_us.into()));
+    (peer, connect)
 }
 
 /// How long was waited for a connection that was not there in time.
@@ -146,14 +158,17 @@ impl tower_service::Service<Uri> for OriginConnector {
     fn call(&mut self, _: Uri) -> Self::Future {
         let target = self.target.clone();
         Box::pin(async move {
+            let began = Instant::now();
             let inner = tokio::time::timeout(target.timeout, target.connect())
                 .await
                 .map_err(|_| ConnectTimedOut(target.timeout))??;
             let shared = target.prior_knowledge || inner.connected().is_negotiated_h2();
+            let took_us = began.elapsed().as_micros().clamp(1, u32::MAX.into()) as u32;
             Ok(TokioIo::new(OriginStream {
                 inner: TokioIo::new(inner),
                 history: Arc::new(History {
                     shared,
+                    connect_us: AtomicU32::new(took_us),
                     ..History::default()
                 }),
                 write_broken: false,

@@ -51,7 +51,7 @@ impl Download {
     }
 
     fn fail(&self, error: CallError) -> Poll<Option<Result<Frame<Bytes>, CallError>>> {
-        self.flow.count_error(error.fault());
+        self.flow.count_error(&error);
         Poll::Ready(Some(Err(error)))
     }
 

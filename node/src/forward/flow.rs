@@ -12,7 +12,7 @@ use uuid::Uuid;
 use weir_cluster::ledger::{Charge, Meter};
 use weir_config::access::PublicReason;
 
-use crate::forward::{CallError, Fault};
+use crate::forward::{CallError, Journey};
 use crate::routing::BusinessCounters;
 
 /// Who pays for the bytes of a call.
@@ -39,9 +39,10 @@ pub struct Flow {
     starved: AtomicBool,
     request_bytes: AtomicU64,
     response_bytes: AtomicU64,
-    failed: AtomicBool,
     /// Whose time is noted when it is over.
     timed: OnceLock<Uuid>,
+    /// For its record.
+    pub journey: Journey,
 }
 
 /// `HTTP/1.1 100 Continue`, as the server says it to a client that waits for it.
@@ -99,8 +100,8 @@ impl Flow {
             starved: AtomicBool::new(false),
             request_bytes: AtomicU64::new(0),
             response_bytes: AtomicU64::new(0),
-            failed: AtomicBool::new(false),
             timed: OnceLock::new(),
+            journey: Journey::default(),
         })
     }
 
@@ -141,9 +142,9 @@ impl Flow {
     }
 
     /// Counts the call as failed; once, whatever else goes wrong with it.
-    pub fn count_error(&self, fault: Fault) {
-        if !self.failed.swap(true, Ordering::Relaxed) {
-            self.counters.count_error(fault);
+    pub fn count_error(&self, error: &CallError) {
+        if self.journey.fail(error) {
+            self.counters.count_error(error.fault());
         }
     }
 

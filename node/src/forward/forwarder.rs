@@ -117,7 +117,8 @@ impl Bound<'_> {
         flow: &Arc<Flow>,
         prepare: impl Fn(&mut Request<CallBody>),
     ) -> Result<Answered, CallError> {
-        let place = self.slot.place().await?;
+        let (place, waited) = self.slot.place().await?;
+        flow.journey.queued(waited);
         let bodyless = http_body::Body::is_end_stream(&body);
         let may_return = !bodyless && (self.slot.has_several() || self.slot.reach.http2);
         let back = may_return.then(Returned::default);
@@ -127,6 +128,7 @@ impl Bound<'_> {
             let address = self.slot.turn(tried);
             tried |= 1 << address;
             self.address.set(address);
+            flow.journey.attempt();
             let request = self.request(method, headers(), body, &mut reuse, &prepare);
             let client = self
                 .slot
@@ -135,6 +137,9 @@ impl Bound<'_> {
             let error = match client.request(request).await {
                 Ok(response) => {
                     self.slot.succeeded(address);
+                    let (peer, connect) = connector::came_from(response.extensions());
+                    let after = flow.started().elapsed();
+                    flow.journey.answered(peer, connect, after);
                     return Ok(Answered {
                         response,
                         place,
@@ -143,6 +148,8 @@ impl Bound<'_> {
                 }
                 Err(error) => call_error(error),
             };
+            let name = self.slot.address(address)?.name();
+            flow.journey.attempt_failed(name, error.reason());
             let seen = error.seen();
             // Not the address's fault: the client broke off, the connection was stale, or the origin said why.
             let blameless = matches!(seen, Seen::NothingLikely | Seen::Refused);
@@ -203,9 +210,12 @@ impl Bound<'_> {
     }
 
     /// Notes an error that came from waiting, not from the connection: that the origin did not answer in time.
-    pub fn note(&self, error: &CallError) {
+    pub fn note(&self, error: &CallError, flow: &Flow) {
         if matches!(error, CallError::OriginTimeout { .. }) {
             self.slot.failed(self.address.get());
+            if let Ok(address) = self.slot.address(self.address.get()) {
+                flow.journey.attempt_failed(address.name(), error.reason());
+            }
         }
     }
 }

@@ -18,6 +18,7 @@ mod error;
 mod flow;
 mod forwarder;
 mod idle;
+mod journey;
 mod origin;
 mod upload;
 
@@ -33,4 +34,5 @@ pub use error::{CallError, Fault, Seen};
 pub use flow::{Flow, Payer};
 pub use forwarder::{Answered, Forwarder};
 pub use idle::IdleTimer;
+pub use journey::{FailedAttempt, Failure, Journey};
 pub use upload::Upload;

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::uri::{Authority, PathAndQuery, Scheme};
@@ -246,18 +246,19 @@ impl OriginSlot {
     }
 
     /// A place among the calls under way. As many calls as have places may wait for one, each at most
-    /// as long as for a connection; more are refused at once.
-    pub async fn place(&self) -> Result<OwnedSemaphorePermit, CallError> {
+    /// as long as for a connection; more are refused at once. With it, how long was waited.
+    pub async fn place(&self) -> Result<(OwnedSemaphorePermit, Duration), CallError> {
         if let Ok(place) = self.places.clone().try_acquire_owned() {
-            return Ok(place);
+            return Ok((place, Duration::ZERO));
         }
         if self.waiting.get() >= self.limit {
             return Err(CallError::OriginBusy);
         }
         let _waiting = Waiting::one_more(&self.waiting);
+        let began = Instant::now();
         let patience = self.reach.connect_timeout;
         match tokio::time::timeout(patience, self.places.clone().acquire_owned()).await {
-            Ok(Ok(place)) => Ok(place),
+            Ok(Ok(place)) => Ok((place, began.elapsed())),
             _ => Err(CallError::OriginBusy),
         }
     }

@@ -8,12 +8,14 @@ use http_body::{Body, Frame, SizeHint};
 
 use crate::forward::{CallError, Download};
 use crate::link::connection_state::CallUnderWay;
+use crate::monitor::Recording;
 
 /// A whole text of the gateway's own, or what flows from the origin. Its end is the end of the call.
 #[derive(Debug)]
 pub struct LinkBody {
     kind: Kind,
     call: Option<CallUnderWay>,
+    recording: Recording,
 }
 
 #[derive(Debug)]
@@ -33,6 +35,7 @@ impl LinkBody {
         LinkBody {
             kind: Kind::Whole(bytes.into()),
             call: None,
+            recording: Recording::default(),
         }
     }
 
@@ -40,6 +43,7 @@ impl LinkBody {
         LinkBody {
             kind: Kind::Flowing(download),
             call: None,
+            recording: Recording::default(),
         }
     }
 
@@ -51,9 +55,14 @@ impl LinkBody {
         }
     }
 
-    /// Keeps the call under way until the body is over.
-    pub fn during(mut self, call: CallUnderWay) -> Self {
+    /// Keeps the call under way until the body is over, and its record open.
+    pub fn during(mut self, call: CallUnderWay, mut recording: Recording) -> Self {
+        // What is our own is small; whether it arrived whole nobody can tell.
+        if matches!(self.kind, Kind::Whole(_)) || self.is_end_stream() {
+            recording.whole();
+        }
         self.call = Some(call);
+        self.recording = recording;
         self
     }
 }
@@ -69,7 +78,18 @@ impl Body for LinkBody {
         match &mut self.kind {
             Kind::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Kind::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            Kind::Flowing(download) => Pin::new(download).poll_frame(cx),
+            Kind::Flowing(download) => {
+                let polled = Pin::new(&mut *download).poll_frame(cx);
+                let over = match &polled {
+                    Poll::Ready(Some(Ok(_))) => download.is_end_stream(),
+                    Poll::Ready(frame) => frame.is_none(),
+                    Poll::Pending => false,
+                };
+                if over {
+                    self.recording.whole();
+                }
+                polled
+            }
         }
     }
 

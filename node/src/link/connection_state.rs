@@ -31,6 +31,8 @@ pub struct ConnectionState {
     /// Held by an upgraded connection too, which outlives hyper's.
     _place: Place,
     calls: AtomicU32,
+    /// There was a call on it.
+    called: AtomicBool,
     /// Milliseconds after `opened` since which no call is under way.
     idle_since_ms: AtomicU64,
     /// The head of the answer is with hyper: nothing may be written before it any more.
@@ -61,6 +63,7 @@ impl ConnectionState {
             opened: Instant::now(),
             _place: place,
             calls: AtomicU32::new(0),
+            called: AtomicBool::new(false),
             idle_since_ms: AtomicU64::new(0),
             answered: AtomicBool::new(false),
             raw: AtomicBool::new(false),
@@ -75,6 +78,12 @@ impl ConnectionState {
         self.calls.fetch_add(1, Ordering::Relaxed);
         self.answered.store(false, Ordering::Relaxed);
         CallUnderWay(self.clone())
+    }
+
+    /// Since the connection was opened, microseconds; `None` from the second call on.
+    pub fn accepted_us(&self) -> Option<u32> {
+        let first = !self.called.swap(true, Ordering::Relaxed);
+        first.then(|| u32::try_from(self.opened.elapsed().as_micros()).unwrap_or(u32::MAX))
     }
 
     pub fn calls(&self) -> u32 {

@@ -10,6 +10,7 @@ mod connection;
 mod connection_state;
 pub(crate) mod core;
 mod cors;
+mod ending;
 mod envelope;
 mod facts;
 pub mod head_guard;
@@ -27,6 +28,7 @@ mod well_known;
 
 pub use body::LinkBody;
 pub use clients::{ClientVersions, Count, VERSIONS_KEPT, Versions};
+pub(crate) use facts::head_bytes;
 pub(crate) use headers::{head_bytes_of, names, value as header_value};
 pub use live::{LiveRegions, follow_live_regions};
 pub use places::Connections;

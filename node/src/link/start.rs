@@ -18,6 +18,7 @@ use crate::link::clients;
 use crate::link::core::{self, Core};
 use crate::link::listen::listeners;
 use crate::link::places::{ByIp, Connections, Places};
+use crate::monitor::{self, MonitorHandle};
 use crate::routing::SharedRouting;
 use crate::settings::Settings;
 use crate::supervise::{Supervised, supervise};
@@ -32,6 +33,8 @@ pub struct Config {
     pub routing: SharedRouting,
     /// Where calls leave their spans; absent where none are made.
     pub tracing: Option<Tracing>,
+    /// Absent: calls are neither counted nor recorded.
+    pub monitor: Option<MonitorHandle>,
 }
 
 /// Why the link did not start: one sentence that names the setting and says how to mend it.
@@ -123,6 +126,7 @@ pub fn start(config: Config) -> Result<LinkHandle, StartError> {
             limits.connections_per_ip,
         );
         handle.connections.push(places.connections());
+        let station = config.monitor.as_ref().and_then(|it| it.station(cores));
         let (started, has_started) = mpsc::channel();
         arbiter.spawn(async move {
             // The pools first: a call must find them.
@@ -139,6 +143,10 @@ pub fn start(config: Config) -> Result<LinkHandle, StartError> {
                 stop,
                 tasks,
             });
+            if let Some(station) = station {
+                monitor::install(station);
+                tokio::task::spawn_local(monitor::hand_over());
+            }
             let listening = core
                 .listen(plain, None)
                 .and_then(|()| core.listen(secure, Some(tls)));

@@ -40,6 +40,9 @@ pub fn switch(
     flow.count_response(STATUS_LINE_BYTES + headers::head_bytes_of(response.headers()));
     let idle = Duration::from_millis(call.core.settings.limits.body_idle_timeout_ms);
     let (id, stop, connection) = (call.id, call.core.stop.clone(), call.connection.clone());
+    let status = StatusCode::SWITCHING_PROTOCOLS.as_u16();
+    call.record.note(|draft| draft.answered(status, || 0));
+    let mut recording = call.record.take();
     call.core.tasks.spawn_local(async move {
         let carry = async {
             let (client, origin) = tokio::try_join!(client, hyper::upgrade::on(&mut origin))
@@ -52,7 +55,9 @@ pub fn switch(
         };
         let (up, down) = flow.bytes();
         tracing::debug!(call_id = %id, up, down, ?end, "an upgraded connection ended");
-        drop((place, connection));
+        // Either side may end it: that is how such a call ends.
+        recording.whole();
+        drop((place, connection, recording));
     });
     response
 }

@@ -23,8 +23,9 @@ use crate::link::connection_state::ConnectionState;
 use crate::link::core::Core;
 use crate::link::headers::{self, names};
 use crate::link::{LinkBody, clients, cors, envelope, facts, interim, public, upgrade, well_known};
+use crate::monitor::{Draft, Recorder};
 use crate::routing::{BusinessCounters, RoutingTable};
-use crate::trace::{self, TraceContext, Tracing};
+use crate::trace::{self, TraceContext};
 
 /// One call on its way.
 pub struct Call {
@@ -41,7 +42,8 @@ pub struct Call {
     /// What every answer says of the business, once that is known.
     marks: OnceCell<Marks>,
     /// Once the call is on its way to the origin.
-    flow: OnceCell<Arc<Flow>>,
+    pub(super) flow: OnceCell<Arc<Flow>>,
+    pub record: Recorder,
 }
 
 /// What every answer to a call of one business carries, the gateway's own too.
@@ -67,18 +69,25 @@ pub async fn serve(
     request: Request<Incoming>,
 ) -> Result<Response<LinkBody>, Infallible> {
     let under_way = connection.begin_call();
-    let id = core.ids.mint();
-    let begin = |tracing: &Tracing| tracing.sampler.begin(request.headers(), id);
+    let (id, arrived) = (core.ids.mint(), Instant::now());
+    let record = Recorder::begin(id, arrived, connection.peer, connection.secure);
+    let tracing = core.tracing.as_ref();
+    let trace = tracing.map(|it| it.sampler.begin(request.headers(), id));
+    record.note(|draft| {
+        draft.accept_us = connection.accepted_us();
+        draft.trace = tracing.and_then(|tracing| tracing.sampled(trace));
+    });
     let call = Call {
         id,
-        trace: core.tracing.as_ref().map(begin),
+        trace,
         id_value: headers::value(id.to_string()),
-        arrived: Instant::now(),
+        arrived,
         core,
         connection,
         page: request.headers().get(ORIGIN).cloned(),
         marks: OnceCell::new(),
         flow: OnceCell::new(),
+        record,
     };
     let version = request.version();
     let mut response = call
@@ -95,8 +104,8 @@ pub async fn serve(
     } else if let Some(flow) = call.flow.get() {
         flow.time(call.id);
     }
-    call.log(&response);
-    Ok(response.map(|body| body.during(under_way)))
+    call.answered(&response);
+    Ok(response.map(|body| body.during(under_way, call.record.take())))
 }
 
 // === impl Call ===
@@ -111,6 +120,7 @@ impl Call {
             .is_some()
             .then(|| hyper::upgrade::on(&mut request));
         let (parts, body) = request.into_parts();
+        self.record.note(|draft| draft.head(&parts));
         let routing = self.core.routing.load();
         // 2. The head is legal, and its facts are known; and a node that stops takes no new calls.
         let facts = facts::facts(&parts, &self.core.settings.limits)
@@ -121,6 +131,7 @@ impl Call {
             .inspect_err(|_| self.mark_by_host(&routing, &parts))?;
         // 3. What the node answers itself, whatever the decision would be.
         if let Some(response) = self.answer_itself(&routing, &parts, facts.host) {
+            self.record.note(Draft::own);
             return Ok(response);
         }
         // 4. The decision, on one state of the configuration; the package is asked within.
@@ -128,6 +139,7 @@ impl Call {
         let admit = |route: &Route| self.admit(routing.meter(route), &parts, &mut charge);
         let unread = parts.version < Version::HTTP_2 && !http_body::Body::is_end_stream(&body);
         let decision = decide(&routing.access, &facts, admit);
+        self.record.note(|draft| draft.decided(&facts, &decision));
         if let Some(route) = route_of(&decision) {
             self.mark_as(route);
             clients::note(route, facts.conf_version);
@@ -239,7 +251,7 @@ impl Call {
         }
     }
 
-    fn add_marks(&self, headers: &mut HeaderMap) {
+    pub(super) fn add_marks(&self, headers: &mut HeaderMap) {
         if let Some(marks) = self.marks.get() {
             headers.insert(names::CONF_VERSION, marks.conf_version.clone());
             if let Some(rule) = marks.web.as_deref().and_then(cors::rule) {
@@ -288,6 +300,8 @@ impl Call {
             parts.version == Version::HTTP_11 && interim::expects_continue(&parts.headers);
         let flow = Flow::new(payer, counters.clone(), self.arrived, expecting);
         let _ = self.flow.set(flow.clone());
+        let relayed = passage == Passage::Relay;
+        self.record.note(|draft| draft.flows(flow.clone(), relayed));
         flow.count_request(facts::head_bytes(parts));
         // 2. The origin's request: made from the client's, once more for a second attempt.
         let forwarder =
@@ -325,7 +339,7 @@ impl Call {
         let sent = bound.send(&parts.method, make_headers, upload, &flow, listen);
         let answered = answer_within(sent, &flow, timeout, idle)
             .await
-            .inspect_err(|error| bound.note(error))
+            .inspect_err(|error| bound.note(error, &flow))
             .map_err(|error| flow.upload_error(limits.body_bytes).unwrap_or(error))?;
         // 4. An origin that refuses before it has the whole body wants no more of it.
         if answered.response.status().as_u16() >= 300 {
@@ -396,41 +410,6 @@ impl Call {
         headers.append(
             names::SERVER_TIMING,
             headers::value(format!("origin;dur={waited:.1}")),
-        );
-    }
-
-    fn failed(&self, error: &CallError, version: Version) -> Response<LinkBody> {
-        let detail = error.to_string();
-        tracing::debug!(call_id = %self.id, fault = ?error.fault(), reason = error.reason(), detail, "a call failed");
-        let mut response = OwnAnswer::error(error, &detail).into_response(self.id);
-        // HTTP/2 has no such header; there a refused stream harms no other.
-        let unread = self.flow.get().is_some_and(|flow| flow.uploading());
-        close_if(
-            version < Version::HTTP_2 && (unread || error.closes_connection()),
-            &mut response,
-        );
-        self.add_marks(response.headers_mut());
-        // What the client is told of a call that was under way is paid for as its answer would have been.
-        if let Some(flow) = self.flow.get() {
-            flow.count_error(error.fault());
-            // Where its connection broke there is nobody to tell.
-            if !matches!(error, CallError::UploadBroken) {
-                let body_bytes = http_body::Body::size_hint(response.body()).lower();
-                let head_bytes = STATUS_LINE_BYTES + headers::head_bytes_of(response.headers());
-                flow.count_response(head_bytes + body_bytes);
-            }
-        }
-        response
-    }
-
-    fn log(&self, response: &Response<LinkBody>) {
-        tracing::debug!(
-            call_id = %self.id,
-            status = response.status().as_u16(),
-            link = response.headers().get(&names::LINK).and_then(|link| link.to_str().ok()),
-            errmsg = response.headers().get(&names::ERRMSG).and_then(|message| message.to_str().ok()),
-            head_ms = self.arrived.elapsed().as_millis() as u64,
-            "answered"
         );
     }
 }

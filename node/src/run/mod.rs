@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! start: store ─▶ ports ─▶ meters, table ─▶ link ─▶ mesh, membership ─▶ config ─▶ admin API
-//! stop:  link (calls finish) ─▶ packages (given away) ─▶ membership (leaves) ─▶ admin API, mesh ─▶ store
+//! stop:  link (calls finish) ─▶ monitoring (written) ─▶ packages (given away) ─▶ membership (leaves) ─▶ admin API, mesh ─▶ store
 //! ```
 
 mod actors;
@@ -29,6 +29,7 @@ use crate::config_actor::{
     ConfigHandle, ConfigOptions, ConfigParts, Published, SharedStore, ensure_admin_token,
     open_replica, remembered_members,
 };
+use crate::monitor::{ClusterMonitor, MonitorHandle};
 use crate::platform::{PlatformHandle, PlatformParts};
 use crate::quota::{QuotaHandle, QuotaParts};
 use crate::seal::SealKey;
@@ -83,6 +84,8 @@ struct Node {
     mesh: MeshHandle,
     membership: MembershipHandle,
     quota: QuotaHandle,
+    monitor: MonitorHandle,
+    monitor_thread: Arbiter,
     /// Admin API and mesh port.
     servers: Vec<ServerHandle>,
     tracing: Option<Tracing>,
@@ -144,11 +147,15 @@ impl Node {
         let trace_thread = actors::arbiter()?;
         let traces = trace::start(&trace_thread.handle(), &settings);
         let tracing = traces.as_ref().map(|(tracing, _)| tracing.clone());
+        let monitor_thread = actors::arbiter()?;
+        let monitor =
+            MonitorHandle::start(&monitor_thread.handle(), &settings, routing.table.clone());
         let link = link::start(link::Config {
             settings: settings.clone(),
             node: id.clone(),
             routing: routing.table.clone(),
             tracing: tracing.clone(),
+            monitor: Some(monitor.clone()),
         })?;
 
         let mesh = MeshHandle::start(MeshConfig {
@@ -218,12 +225,20 @@ impl Node {
         state.started = began;
         state.log = log;
         state.connections.clone_from(&link.connections);
+        let cluster = membership.view();
+        let watching = ClusterMonitor::new(monitor.clone(), mesh.clone(), cluster);
+        watching.answer_others();
+        state.monitor = Some(watching);
         state.platform = Some(PlatformHandle::new(platform.clone(), front));
         state.restarts = vec![
             ("ConfigActor", actors::restarts(&config)),
             ("QuotaActor", {
                 let quota = routing.quota.clone();
                 Arc::new(move || quota.restarts())
+            }),
+            ("MonitorActor", {
+                let monitor = monitor.clone();
+                Arc::new(move || monitor.restarts())
             }),
             ("PlatformActor", actors::restarts(&platform)),
             ("RouterActor", actors::restarts(&routing.router)),
@@ -256,6 +271,8 @@ impl Node {
             mesh,
             membership,
             quota: routing.quota,
+            monitor,
+            monitor_thread,
             servers,
             tracing,
             trace_thread,
@@ -283,6 +300,7 @@ impl Node {
         if let Some(tracing) = &self.tracing {
             tracing.finish(SPANS_STOP_TIMEOUT).await;
         }
+        self.monitor.finish().await;
         // No call is under way: what is left goes to the others, with the word that this node leaves.
         self.quota.leave().await;
         self.membership.leave().await;
@@ -296,6 +314,7 @@ impl Node {
         }
         self.mesh.stop();
         self.trace_thread.stop();
+        self.monitor_thread.stop();
         self.platform_thread.stop();
         self.config_thread.stop();
         if self.config_thread.join().is_err() {

@@ -12,6 +12,7 @@ use weir_config::history::Retention;
 mod catalogue;
 mod error;
 mod load;
+mod monitor;
 mod platform;
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ mod validate;
 pub use catalogue::{SETTINGS, Setting, ValueKind};
 pub use error::SettingsError;
 pub use load::{load, load_from};
+pub use monitor::MonitorSettings;
 pub use platform::{PlatformSettings, Provider, SealSettings, WechatComponent, WechatSettings};
 pub use traces::TracesSettings;
 
@@ -47,6 +49,8 @@ pub struct Settings {
     pub platform: PlatformSettings,
     #[serde(default)]
     pub limits: Limits,
+    #[serde(default)]
+    pub monitor: MonitorSettings,
     #[serde(default)]
     pub log: LogSettings,
     #[serde(default)]

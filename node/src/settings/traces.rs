@@ -23,11 +23,18 @@ pub struct TracesSettings {
     pub timeout_ms: u64,
 }
 
-/// Checks the section: what is wrong with which key.
-pub(super) fn check(traces: &TracesSettings) -> Result<(), (&'static str, String)> {
+/// Checks the section; `monitored`: calls are recorded. What is wrong with which key.
+pub(super) fn check(
+    traces: &TracesSettings,
+    monitored: bool,
+) -> Result<(), (&'static str, String)> {
     let key = |name: &'static str| move |why: String| (name, why);
     if let Some(url) = traces.endpoint.as_deref().filter(|url| !url.is_empty()) {
         http_url(url).map_err(key("traces.endpoint"))?;
+    }
+    if traces.endpoint.is_some() && !monitored {
+        let why = "spans are made of call records, which are off: set monitor.enabled = true, or no endpoint";
+        return Err(("traces.endpoint", why.to_owned()));
     }
     within(traces.sample_per_10000.into(), 0, 10_000).map_err(key("traces.sample_per_10000"))?;
     within(traces.queue_spans as u64, 1, 1_000_000).map_err(key("traces.queue_spans"))?;

@@ -52,8 +52,12 @@ pub(super) fn validate(
     )?;
     super::platform::check(&settings.seal, &settings.platform)
         .map_err(|(key, why)| wrong(key, why))?;
-    super::traces::check(&settings.traces).map_err(|(key, why)| wrong(key, why))?;
-    for (key, value, least, most) in limits(settings) {
+    super::traces::check(&settings.traces, settings.monitor.enabled)
+        .map_err(|(key, why)| wrong(key, why))?;
+    let bounds = limits(settings)
+        .into_iter()
+        .chain(super::monitor::bounds(settings));
+    for (key, value, least, most) in bounds {
         check(key, within(value, least, most))?;
     }
     check("log.level", log_level(&settings.log.level))?;

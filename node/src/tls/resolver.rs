@@ -106,6 +106,7 @@ mod tests {
                 origin_ca_file: None,
             },
             limits: Limits::default(),
+            monitor: Default::default(),
             log: LogSettings::default(),
             traces: Default::default(),
         }

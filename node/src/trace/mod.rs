@@ -24,7 +24,7 @@ use crate::supervise::{Supervised, supervise};
 
 pub use actor::TraceActor;
 pub use context::{Sampler, TraceContext, TraceParent, hand_on};
-pub use queue::{SpanFigures, Tracing};
+pub use queue::{SampledCall, SpanFigures, Tracing};
 pub use span::{CallSpan, Service};
 
 /// Starts the TraceActor; `None` where no collector is set.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, Notify, mpsc};
 
-use super::context::Sampler;
+use super::context::{Sampler, TraceContext};
 use super::span::CallSpan;
 
 /// How often a stop looks whether all spans are sent.
@@ -45,6 +45,13 @@ pub struct Tracing {
     hurry: Arc<Notify>,
 }
 
+/// A call whose span is to be sent once it is over.
+#[derive(Clone, Debug)]
+pub struct SampledCall {
+    context: TraceContext,
+    tracing: Tracing,
+}
+
 /// The other end. Outlives whoever reads it.
 #[derive(Clone, Debug)]
 pub(super) struct Queue {
@@ -74,6 +81,15 @@ pub(super) fn queue(sampler: Sampler, spans: usize) -> (Tracing, Queue) {
 // === impl Tracing ===
 
 impl Tracing {
+    /// Of a call with this place in its trace; `None` where it is not sampled.
+    pub fn sampled(&self, context: Option<TraceContext>) -> Option<SampledCall> {
+        let context = context.filter(|context| context.sampled)?;
+        Some(SampledCall {
+            context,
+            tracing: self.clone(),
+        })
+    }
+
     /// Leaves a span; where the queue is full it is dropped and counted.
     pub fn leave(&self, span: CallSpan) {
         match self.sender.try_send(Box::new(span)) {
@@ -114,6 +130,15 @@ impl Tracing {
             .queued
             .load(Ordering::Relaxed)
             .saturating_sub(done)
+    }
+}
+
+// === impl SampledCall ===
+
+impl SampledCall {
+    /// The call is over: leaves its span.
+    pub fn leave(self, span: impl FnOnce(TraceContext) -> CallSpan) {
+        self.tracing.leave(span(self.context));
     }
 }
 

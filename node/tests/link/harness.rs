@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use weir::forward::{AddressHealth, ConfiguredOrigins};
 use weir::link::{self, LinkHandle};
+use weir::monitor::MonitorHandle;
 use weir::routing::{BusinessFigures, RoutingTable, SharedRouting};
 use weir::settings::*;
 use weir_cluster::ledger::{Hints, Meter};
@@ -28,6 +29,10 @@ pub struct Bench {
     /// What the meter held at first.
     pub granted: u64,
     pub routing: SharedRouting,
+    pub monitor: MonitorHandle,
+    /// Seconds since 1970.
+    pub began_s: u64,
+    _monitor_thread: actix_rt::Arbiter,
     data: tempfile::TempDir,
 }
 
@@ -43,6 +48,7 @@ pub struct Plan {
     /// What is set for the domain, without `domain`.
     pub origin: Option<serde_json::Value>,
     pub cors: Option<Cors>,
+    pub monitor: MonitorSettings,
 }
 
 impl Default for Plan {
@@ -56,6 +62,7 @@ impl Default for Plan {
             domain: None,
             origin: None,
             cors: None,
+            monitor: MonitorSettings::default(),
         }
     }
 }
@@ -83,6 +90,7 @@ pub fn settings(data_dir: &std::path::Path, limits: Limits) -> Settings {
         platform: Default::default(),
         tls: TlsSettings::default(),
         limits,
+        monitor: MonitorSettings::default(),
         log: LogSettings::default(),
         traces: Default::default(),
     }
@@ -189,17 +197,27 @@ impl Bench {
         });
         let routing = SharedRouting::default();
         take_in(&routing, &catalog(origin, &plan), &meter);
+        let mut settings = settings(data.path(), plan.limits);
+        settings.monitor = plan.monitor;
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        let began_s = now.unwrap().as_secs();
+        let thread = actix_rt::Arbiter::new();
+        let monitor = MonitorHandle::start(&thread.handle(), &settings, routing.clone());
         let config = link::Config {
-            settings: Arc::new(settings(data.path(), plan.limits)),
+            settings: Arc::new(settings),
             node: node(),
             routing: routing.clone(),
             tracing: None,
+            monitor: Some(monitor.clone()),
         };
         Bench {
             link: link::start(config).unwrap(),
             meter,
             granted: plan.balance,
             routing,
+            monitor,
+            began_s,
+            _monitor_thread: thread,
             data,
         }
     }

@@ -155,6 +155,7 @@ async fn a_taken_port_is_said_with_the_setting_and_the_fix() {
         node: node(),
         routing: Default::default(),
         tracing: None,
+        monitor: None,
     };
     let said = weir::link::start(config).unwrap_err().to_string();
     let addr = taken.local_addr().unwrap();

@@ -11,6 +11,7 @@ mod origin_addresses;
 mod origin_errors;
 mod origin_http2;
 mod public;
+mod recording;
 mod secure_origin;
 mod streaming;
 mod upgrade;
