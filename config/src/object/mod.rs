@@ -1,6 +1,7 @@
 //! The objects of the configuration, and the record in which one travels between nodes.
 
 mod agreement_text;
+mod alarm;
 mod business;
 mod elastic;
 mod gateway;
@@ -18,6 +19,10 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 pub use agreement_text::{AgreementText, BUILT_IN_AGREEMENT};
+pub use alarm::{
+    Alarm, AlarmReceiver, AlarmRule, AlarmScope, Day, QuietTime, ReceiverFormat, Severity,
+    WebhookUrl, Window,
+};
 pub use business::{
     Access, AttachedDomain, Business, BusinessType, Cors, EnvVersion, Gray, MIN_SDK_VERSION,
     UrlRule,
@@ -50,6 +55,8 @@ pub enum Kind {
     AgreementText,
     Schedule,
     PlatformSecret,
+    Alarm,
+    AlarmReceiver,
 }
 
 /// An object's name over the whole cluster, `business/wx0123456789abcdef` in text. A mini program's
@@ -73,6 +80,8 @@ pub enum Object {
     AgreementText(AgreementText),
     Schedule(Schedule),
     PlatformSecret(PlatformSecret),
+    Alarm(Alarm),
+    AlarmReceiver(AlarmReceiver),
 }
 
 /// One version of one object: what the store keeps and what nodes pull from each other. It never changes.
@@ -106,7 +115,7 @@ pub struct ParseKeyError(String);
 // === impl Kind ===
 
 impl Kind {
-    pub const ALL: [Kind; 9] = [
+    pub const ALL: [Kind; 11] = [
         Kind::Space,
         Kind::MiniProgram,
         Kind::Gateway,
@@ -116,11 +125,16 @@ impl Kind {
         Kind::AgreementText,
         Kind::Schedule,
         Kind::PlatformSecret,
+        Kind::Alarm,
+        Kind::AlarmReceiver,
     ];
 
-    /// Made by nodes, for nodes: no document, history or restore carries it.
+    /// Holds a secret, or is made by nodes for nodes: no document and no restore carries it.
     pub fn is_secret(self) -> bool {
-        matches!(self, Kind::Token | Kind::PlatformSecret)
+        matches!(
+            self,
+            Kind::Token | Kind::PlatformSecret | Kind::AlarmReceiver
+        )
     }
 
     pub fn as_str(self) -> &'static str {
@@ -134,6 +148,8 @@ impl Kind {
             Kind::AgreementText => "agreement_text",
             Kind::Schedule => "schedule",
             Kind::PlatformSecret => "platform_secret",
+            Kind::Alarm => "alarm",
+            Kind::AlarmReceiver => "alarm_receiver",
         }
     }
 }
@@ -203,6 +219,8 @@ impl Object {
             Object::Region(o) => ObjectKey::new(Kind::Region, &o.id),
             Object::Token(o) => ObjectKey::new(Kind::Token, &o.id),
             Object::PlatformSecret(o) => ObjectKey::new(Kind::PlatformSecret, &o.id),
+            Object::Alarm(o) => ObjectKey::new(Kind::Alarm, &o.id),
+            Object::AlarmReceiver(o) => ObjectKey::new(Kind::AlarmReceiver, &o.id),
             Object::AgreementText(o) => ObjectKey::new(Kind::AgreementText, &o.id),
             Object::Schedule(o) => {
                 ObjectKey::new(Kind::Schedule, Schedule::object_id(&o.business, &o.id))

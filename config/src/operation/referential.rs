@@ -6,7 +6,9 @@ use std::collections::{BTreeSet, HashMap};
 use crate::catalog::Catalog;
 use crate::domain::Origin;
 use crate::object::{Business, BusinessType, Gateway, Kind, Object, ObjectKey, Space};
-use crate::operation::{agreement, elastic, field, gateway, mini_program, patch, region, schedule};
+use crate::operation::{
+    agreement, alarm, elastic, field, gateway, mini_program, patch, region, schedule,
+};
 use crate::refusal::Refusal;
 
 /// Most domains of its own a business may have: as many as a mini program may list.
@@ -53,6 +55,8 @@ impl<'c> Outcome<'c> {
             Object::Token(token) => field::slug("id", &token.id),
             Object::AgreementText(text) => agreement::check_text(text),
             Object::Schedule(schedule) => schedule::check(self.catalog, schedule),
+            Object::Alarm(alarm) => alarm::check(self.catalog, alarm),
+            Object::AlarmReceiver(receiver) => alarm::check_receiver(receiver),
             // Made by nodes, and sealed.
             Object::PlatformSecret(_) => Ok(()),
         }
@@ -103,7 +107,13 @@ impl<'c> Outcome<'c> {
             | Object::Token(_)
             | Object::AgreementText(_)
             | Object::Schedule(_)
-            | Object::PlatformSecret(_) => false,
+            | Object::PlatformSecret(_)
+            | Object::AlarmReceiver(_) => false,
+            Object::Alarm(alarm) => {
+                let of =
+                    |kind, id: &Option<String>| id.as_ref().is_some_and(|id| is_touched(kind, id));
+                of(Kind::Gateway, &alarm.scope.gateway) || of(Kind::Business, &alarm.scope.business)
+            }
         }
     }
 
