@@ -1,6 +1,7 @@
 //! The Weir node: actors, the link, the admin API, the store, the command line.
 
 pub mod admin;
+pub mod alarm;
 pub mod call_id;
 pub mod cli;
 pub mod config_actor;

@@ -20,6 +20,7 @@ pub mod prometheus;
 pub mod random;
 pub mod sentence;
 pub mod wait;
+pub mod webhook;
 pub mod wire;
 
 pub use admin::{Admin, Business};

@@ -4,6 +4,7 @@
 //! own but counters. Every answer that is no success is a problem document.
 
 mod agreements;
+mod alarms;
 mod arrival;
 mod auth;
 mod backup;
@@ -52,6 +53,7 @@ use weir_cluster::membership::ClusterView;
 use weir_cluster::mesh::MeshHandle;
 use weir_config::{NodeId, moment};
 
+use crate::alarm::AlarmHandle;
 use crate::config_actor::ConfigHandle;
 use crate::link::Connections;
 use crate::monitor::ClusterMonitor;
@@ -103,6 +105,8 @@ pub struct AdminState {
     pub tracing: Option<Tracing>,
     /// What became of calls; absent where nobody started its actor.
     pub monitor: Option<ClusterMonitor>,
+    /// What is wrong; absent where nobody started its actor.
+    pub alarms: Option<AlarmHandle>,
     /// Restarts by actor.
     pub restarts: Vec<(&'static str, RestartCount)>,
     failed_attempts: Arc<auth::FailedAttempts>,
@@ -136,6 +140,7 @@ impl AdminState {
             log: LogControl::default(),
             connections: Vec::new(),
             tracing: None,
+            alarms: None,
             monitor: None,
             restarts: Vec::new(),
             failed_attempts: Arc::default(),

@@ -8,9 +8,9 @@ use utoipa::{Modify, OpenApi};
 
 use super::problem::ProblemDocument;
 use super::{
-    agreements, arrival, backup, businesses, clients, cluster, document, drill, forget, gateways,
-    health, history, link_test, log, metrics, mini_programs, one_key, origins, package, platform,
-    qr, regions, restore, schedules, spaces,
+    agreements, alarms, arrival, backup, businesses, clients, cluster, document, drill, forget,
+    gateways, health, history, link_test, log, metrics, mini_programs, one_key, origins, package,
+    platform, qr, regions, restore, schedules, spaces,
 };
 
 #[derive(OpenApi)]
@@ -75,6 +75,15 @@ use super::{
         schedules::pause_schedule,
         schedules::resume_schedule,
         schedules::delete_schedule,
+        alarms::list_alarms,
+        alarms::get_alarm,
+        alarms::put_alarm,
+        alarms::delete_alarm,
+        alarms::test_alarm,
+        alarms::list_receivers,
+        alarms::get_receiver,
+        alarms::put_receiver,
+        alarms::delete_receiver,
         cluster::get_cluster,
         arrival::get_arrival,
         forget::forget,
@@ -146,7 +155,8 @@ fn needs_token(path: &str) -> bool {
 /// Whether what is sent there makes versions; what acts on nodes does not.
 fn changes_configuration(path: &str) -> bool {
     let of_nodes = path.starts_with("/admin/v1/cluster/nodes/");
-    !path.starts_with("/admin/v1/drill/") && !of_nodes
+    let of_notices = path.starts_with("/admin/v1/alarms/") && path.ends_with("/test");
+    !path.starts_with("/admin/v1/drill/") && !of_nodes && !of_notices
 }
 
 // === impl Modify ===

@@ -12,9 +12,9 @@ use futures_util::FutureExt;
 use super::endpoint::{Endpoint, endpoint};
 use super::problem::Problem;
 use super::{
-    AdminState, agreements, arrival, auth, backup, businesses, clients, cluster, document, drill,
-    forget, gateways, health, history, link_test, log, metrics, mini_programs, one_key, openapi,
-    origins, package, platform, qr, regions, restore, schedules, spaces, write,
+    AdminState, agreements, alarms, arrival, auth, backup, businesses, clients, cluster, document,
+    drill, forget, gateways, health, history, link_test, log, metrics, mini_programs, one_key,
+    openapi, origins, package, platform, qr, regions, restore, schedules, spaces, write,
 };
 
 /// Where the API itself begins; everything under it but the OpenAPI document needs a token.
@@ -98,6 +98,17 @@ pub fn endpoints() -> Vec<Endpoint> {
             .post(schedules::pause_schedule),
         endpoint("/businesses/{business}/schedules/{schedule}/resume")
             .post(schedules::resume_schedule),
+        endpoint("/alarms").get(alarms::list_alarms),
+        endpoint("/alarms/{alarm}")
+            .get(alarms::get_alarm)
+            .put(alarms::put_alarm)
+            .delete(alarms::delete_alarm),
+        endpoint("/alarms/{alarm}/test").post(alarms::test_alarm),
+        endpoint("/alarm-receivers").get(alarms::list_receivers),
+        endpoint("/alarm-receivers/{receiver}")
+            .get(alarms::get_receiver)
+            .put(alarms::put_receiver)
+            .delete(alarms::delete_receiver),
         endpoint("/cluster").get(cluster::get_cluster),
         endpoint("/cluster/config/{version}").get(arrival::get_arrival),
         endpoint("/cluster/nodes/{node}/forget").post(forget::forget),

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::agreement::AgreementArgs;
+use super::alarm::AlarmArgs;
 use super::business::{AccessArgs, BusinessArgs, GrayArgs};
 use super::log::LogArgs;
 use super::package::PackageArgs;
@@ -93,6 +94,8 @@ pub enum Spoken {
     Cluster(ClusterArgs),
     /// What the nodes log: show it, or change it while they run, for a time or until they stop
     Log(LogArgs),
+    /// What is watched, what is wrong now, and who is told
+    Alarm(AlarmArgs),
 }
 
 #[derive(Debug, Args)]
@@ -369,6 +372,7 @@ impl Spoken {
             Spoken::Package(args) => &args.connection,
             Spoken::Cluster(args) => &args.connection,
             Spoken::Log(args) => &args.connection,
+            Spoken::Alarm(args) => &args.connection,
         }
     }
 }

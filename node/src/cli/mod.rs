@@ -1,6 +1,7 @@
 //! The command line: runs a node or an echo origin, and speaks to the admin API of any node.
 
 mod agreement;
+mod alarm;
 mod apply;
 mod arguments;
 mod attach;
@@ -99,5 +100,6 @@ async fn speak(spoken: Spoken, out: &mut dyn Write) -> Result<(), Failure> {
         Spoken::Package(args) => package::run(&client, args, out).await,
         Spoken::Cluster(args) => cluster::run(&client, args, out).await,
         Spoken::Log(args) => log::run(&client, args, out).await,
+        Spoken::Alarm(args) => alarm::run(&client, args, out).await,
     }
 }

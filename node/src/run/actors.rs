@@ -9,6 +9,7 @@ use weir_cluster::mesh::MeshHandle;
 
 use super::StartError;
 use crate::admin::RestartCount;
+use crate::alarm::{self, AlarmHandle, AlarmParts};
 use crate::config_actor::{ConfigActor, ConfigHandle, ConfigParts, now_ms};
 use crate::platform::{PlatformActor, PlatformParts};
 use crate::quota::{QuotaHandle, QuotaParts};
@@ -61,6 +62,12 @@ pub(super) fn start_schedules(
     supervise(&arbiter.handle(), "ScheduleActor", move || {
         ScheduleActor::new(&parts)
     })
+}
+
+/// Starts what watches for alarms, and answers other nodes what they need for that.
+pub(super) fn start_alarms(arbiter: &Arbiter, parts: AlarmParts) -> AlarmHandle {
+    alarm::answer_others(&parts);
+    AlarmHandle::start(&arbiter.handle(), parts)
 }
 
 pub(super) fn start_platform(arbiter: &Arbiter, parts: PlatformParts) -> Supervised<PlatformActor> {

@@ -25,6 +25,7 @@ use weir_cluster::replication::ConfigSnapshot;
 use weir_config::NodeId;
 
 use crate::admin::{self, AdminState, Readiness};
+use crate::alarm::{AlarmParts, FactSources};
 use crate::config_actor::{
     ConfigHandle, ConfigOptions, ConfigParts, Published, SharedStore, ensure_admin_token,
     open_replica, remembered_members,
@@ -90,6 +91,7 @@ struct Node {
     servers: Vec<ServerHandle>,
     tracing: Option<Tracing>,
     trace_thread: Arbiter,
+    alarm_thread: Arbiter,
     platform_thread: Arbiter,
     config_thread: Arbiter,
     store: SharedStore,
@@ -202,6 +204,20 @@ impl Node {
         let schedules =
             actors::start_schedules(&config_thread, &handle, view, routing_table, &mesh);
 
+        let alarm_thread = actors::arbiter()?;
+        let certificates =
+            crate::tls::certificate_ends(&settings).map_err(link::StartError::from)?;
+        let sources = FactSources::new(&routing.quota, &routing.table, &monitor, certificates);
+        let (name, view) = (settings.node.cluster.clone(), membership.view());
+        let alarm_parts = AlarmParts::new(
+            (id.clone(), name),
+            &handle,
+            view,
+            &mesh,
+            sources,
+            &store,
+            &settings.tls,
+        );
         let platform_thread = actors::arbiter()?;
         let platform = PlatformParts {
             settings: settings.clone(),
@@ -249,6 +265,12 @@ impl Node {
             state.restarts.push(("TraceActor", actors::restarts(actor)));
         }
         state.tracing.clone_from(&tracing);
+        let alarms = actors::start_alarms(&alarm_thread, alarm_parts);
+        state.restarts.push(("AlarmActor", {
+            let alarms = alarms.clone();
+            Arc::new(move || alarms.restarts())
+        }));
+        state.alarms = Some(alarms);
         admin::answer_others(&state);
         let readiness = state.readiness.clone();
         let server = admin::server(state, ports.admin).map_err(StartError::Admin)?;
@@ -276,6 +298,7 @@ impl Node {
             servers,
             tracing,
             trace_thread,
+            alarm_thread,
             platform_thread,
             config_thread,
             store,
@@ -314,6 +337,7 @@ impl Node {
         }
         self.mesh.stop();
         self.trace_thread.stop();
+        self.alarm_thread.stop();
         self.monitor_thread.stop();
         self.platform_thread.stop();
         self.config_thread.stop();

@@ -69,6 +69,9 @@ families! {
     BUSINESS_PUBLIC_BYTES: Counter "weir_business_public_bytes_total" ["business", "reason"] "Bytes of calls on the public link: all of relayed ones, what is known of the request of others.";
     BUSINESS_ERRORS: Counter "weir_business_errors_total" ["business", "source"] "Calls that ended with an error of the gateway's own, by whose fault it was.";
     BUSINESS_CALL_SECONDS: Histogram "weir_business_call_seconds" ["business"] "Time from a call's arrival to the last byte of its answer, of calls that went to the origin and did not become another protocol.";
+    ALARMS_WATCHED: Gauge "weir_alarms_watched" [] "1 on the node that watches for alarms, 0 on the others.";
+    ALARMS_FIRING: Gauge "weir_alarms_firing" ["alarm"] "Subjects for which an alarm fires, as this node knows them: the same on every node, but for some seconds.";
+    ALARM_NOTICES: Counter "weir_alarm_notices_total" ["outcome"] "Notices of alarms that this node delivered, attempts that were refused, and notices that were dropped in the end.";
     TRACE_SPANS: Counter "weir_trace_spans_total" ["outcome"] "Spans of sampled calls: exported, dropped where the queue was full, rejected by the collector, failed where it was not reached or refused. None where no collector is set.";
     PROCESS_CPU: Counter "process_cpu_seconds_total" [] "Processor time of the process, its own and the system's for it.";
     PROCESS_MEMORY: Gauge "process_resident_memory_bytes" [] "Memory of the process that is in RAM.";

@@ -12,6 +12,7 @@ mod process;
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use weir_cluster::replication::ConfigSnapshot;
+use weir_config::operation;
 
 use super::{AdminState, cluster, origins};
 use crate::trace::Tracing;
@@ -73,6 +74,7 @@ fn render(state: &AdminState, format: Format) -> String {
     page.single(&f::MINT_FENCED, u64::from(plan.fenced.is_some()));
     origins::figures(&state.routing.load(), &mut page);
     businesses::figures(state, &mut page);
+    alarms(state, &snapshot, &mut page);
     page.family(&f::TRACE_SPANS);
     if let Some(spans) = state.tracing.as_ref().map(Tracing::figures) {
         page.sample(&f::TRACE_SPANS, &["exported"], spans.exported);
@@ -82,6 +84,26 @@ fn render(state: &AdminState, format: Format) -> String {
     }
     process::figures(&mut page);
     page.finish()
+}
+
+fn alarms(state: &AdminState, snapshot: &ConfigSnapshot, page: &mut Page) {
+    let shown = state.alarms.as_ref().map(|alarms| alarms.shown());
+    let here = shown.as_ref().is_some_and(|shown| shown.here);
+    page.single(&f::ALARMS_WATCHED, u64::from(here));
+    page.family(&f::ALARMS_FIRING);
+    // At most as many as can be configured, see `weir_config::operation::ALARMS_MAX`.
+    for alarm in operation::effective_alarms(&snapshot.catalog) {
+        let firing = shown.iter().flat_map(|shown| shown.state.firing());
+        let firing = firing.filter(|(of, _, _)| *of == alarm.id).count();
+        page.sample(&f::ALARMS_FIRING, &[&alarm.id], firing);
+    }
+    page.family(&f::ALARM_NOTICES);
+    if let Some(alarms) = &state.alarms {
+        let (delivered, refused, dropped) = alarms.counts();
+        page.sample(&f::ALARM_NOTICES, &["delivered"], delivered);
+        page.sample(&f::ALARM_NOTICES, &["refused"], refused);
+        page.sample(&f::ALARM_NOTICES, &["dropped"], dropped);
+    }
 }
 
 /// What is configured, and how the keeping of it fares.
