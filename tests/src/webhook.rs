@@ -12,12 +12,14 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 
 /// A webhook on a free port.
 pub struct Webhook {
     pub addr: SocketAddr,
     script: Arc<Mutex<Script>>,
-    serving: tokio::task::JoinHandle<()>,
+    /// Dropped, it ends the thread.
+    _stop: oneshot::Sender<()>,
 }
 
 #[derive(Default)]
@@ -31,25 +33,31 @@ struct Script {
 // === impl Webhook ===
 
 impl Webhook {
+    /// On a thread of its own: it answers also while a test waits for a command to end.
     pub async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        listener.set_nonblocking(true).expect("a fresh socket");
         let addr = listener.local_addr().expect("it is bound");
         let script = Arc::<Mutex<Script>>::default();
+        let (stop, stopped) = oneshot::channel::<()>();
         let told = script.clone();
-        let serving = tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let told = told.clone();
-                let service = service_fn(move |request| take(told.clone(), request));
-                let connection = hyper::server::conn::http1::Builder::new()
-                    .serve_connection(TokioIo::new(stream), service);
-                // One that breaks off is the node's affair.
-                tokio::spawn(async move { drop(connection.await) });
-            }
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
+            let runtime = runtime.expect("a thread and a poll");
+            runtime.block_on(async {
+                let listener = TcpListener::from_std(listener).expect("a fresh socket");
+                tokio::select! {
+                    () = serve(&listener, &told) => {}
+                    _ = stopped => {}
+                }
+            });
         });
         Webhook {
             addr,
             script,
-            serving,
+            _stop: stop,
         }
     }
 
@@ -83,9 +91,14 @@ impl Webhook {
     }
 }
 
-impl Drop for Webhook {
-    fn drop(&mut self) {
-        self.serving.abort();
+async fn serve(listener: &TcpListener, script: &Arc<Mutex<Script>>) {
+    while let Ok((stream, _)) = listener.accept().await {
+        let told = script.clone();
+        let service = service_fn(move |request| take(told.clone(), request));
+        let connection = hyper::server::conn::http1::Builder::new()
+            .serve_connection(TokioIo::new(stream), service);
+        // One that breaks off is the node's affair.
+        tokio::spawn(async move { drop(connection.await) });
     }
 }
 
