@@ -4,6 +4,7 @@
 #   scripts/bench.sh link    a 1 KB call through weir, nginx and HAProxy: calls a second and CPU a call
 #   scripts/bench.sh config  changes: how long until every node goes by them, and what 10,000 businesses cost;
 #                            or only some of the tables: propagation, scale, hot-path
+#   scripts/bench.sh monitor what counting and recording calls costs: a 1 KB call with monitoring on and off
 #   scripts/bench.sh quota   the package ledger: simulated on up to 1,000 nodes beside what others do, the cost of
 #                            admission and charging, real load over three regions, what gossip costs; or only
 #                            some of the tables: simulation, meter, limit, gossip
@@ -46,6 +47,16 @@ config)
     # What makes the load is not what is measured, and builds faster as it is.
     exec cargo run --locked --quiet -p weir-benches --bin config_bench -- "${@:2}"
     ;;
+monitor)
+    # shellcheck source=scripts/cluster/http.sh
+    source "$ROOT/scripts/cluster/http.sh"
+    # shellcheck source=scripts/bench/link.sh
+    source "$ROOT/scripts/bench/link.sh"
+    # shellcheck source=scripts/bench/monitor.sh
+    source "$ROOT/scripts/bench/monitor.sh"
+    released_weir
+    bench_monitor
+    ;;
 quota)
     cd "$ROOT"
     tables=("${@:2}")
@@ -63,7 +74,7 @@ quota)
     done
     ;;
 *)
-    sed -n '2,9s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+    sed -n '2,10s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
     exit 2
     ;;
 esac

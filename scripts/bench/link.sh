@@ -30,7 +30,7 @@ bench_link() {
     free_port ORIGIN_PORT && free_port LINK_PORT && free_port TLS_PORT && free_port ADMIN_PORT
     free_port MESH_PORT && free_port NGINX_PORT && free_port HAPROXY_PORT
     launch ORIGIN_PID origin "$WEIR" origin --listen "127.0.0.1:$ORIGIN_PORT"
-    start_weir
+    start_weir weir
     TARGETS=(direct weir)
     if command -v nginx >/dev/null; then start_nginx; fi
     if command -v haproxy >/dev/null; then start_haproxy; fi
@@ -77,12 +77,14 @@ until_answered() {
     done
 }
 
+# start_weir NAME [TOML]: a node with one business; TOML: more sections of its settings. Sets WEIR_PID and DOMAIN.
 start_weir() {
-    cat >"$BENCH_DIR/node.toml" <<TOML
+    local name=$1
+    cat >"$BENCH_DIR/$name.toml" <<TOML
 [node]
-id = "bench-1"
+id = "bench-$name"
 region = "shanghai"
-data_dir = "$BENCH_DIR/data"
+data_dir = "$BENCH_DIR/$name"
 [link]
 http = "127.0.0.1:$LINK_PORT"
 https = "127.0.0.1:$TLS_PORT"
@@ -93,11 +95,12 @@ listen = "127.0.0.1:$ADMIN_PORT"
 listen = "127.0.0.1:$MESH_PORT"
 [log]
 level = "warn"
+${2:-}
 TOML
-    launch WEIR_PID weir "$WEIR" node --config "$BENCH_DIR/node.toml"
+    launch WEIR_PID "$name" "$WEIR" node --config "$BENCH_DIR/$name.toml"
     until_answered "$ADMIN_PORT" /readyz
     local token origin=http://127.0.0.1:$ORIGIN_PORT
-    token=$(cat "$BENCH_DIR/data/admin-token")
+    token=$(cat "$BENCH_DIR/$name/admin-token")
     put() {
         request "$1" "$ADMIN_PORT" "/admin/v1$2" "$3" "authorization: Bearer $token"
         [[ $STATUS == 2* ]] || fail "$2 was refused with $STATUS: $(field detail)"

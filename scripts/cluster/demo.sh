@@ -20,6 +20,7 @@ demo() {
     demo_envelope
     demo_disconnect
     demo_connect
+    demo_story
     demo_summary
 }
 
@@ -196,6 +197,20 @@ demo_connect() {
     say "  weir connect $BUSINESS --admin http://127.0.0.1:$((ADMIN_PORTS + 1))"
     weir 1 connect "$BUSINESS"
     obeyed "$begin" 200
+}
+
+# One more call through node 2, and its story from node 3: the id names the node that has it.
+demo_story() {
+    local id until=$((SECONDS + EFFECT_SECONDS))
+    step "8. What became of a call, by its id"
+    call 2 /status/503
+    id=$(header x-wx-call-id)
+    say "  weir call $id --admin http://127.0.0.1:$((ADMIN_PORTS + 3))"
+    until WEIR_TOKEN=$(token) "$WEIR" call "$id" --admin "http://127.0.0.1:$((ADMIN_PORTS + 3))" >"$STATE/story" 2>&1; do
+        [ $SECONDS -lt $until ] || fail "node 3 does not find call $id of node 2: $(cat "$STATE/story")"
+    done
+    grep -q 'Decided: the link' "$STATE/story" || fail "the story of call $id is not that of a call on the link"
+    sed 's/^/  /' "$STATE/story"
 }
 
 demo_summary() {

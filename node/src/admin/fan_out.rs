@@ -92,7 +92,11 @@ pub async fn ask_nodes<T: DeserializeOwned>(
     told
 }
 
-async fn ask<T: DeserializeOwned>(
+/// Asks one node.
+///
+/// # Errors
+/// It is dead, did not answer in time, or has nothing to say.
+pub async fn ask<T: DeserializeOwned>(
     client: &MeshClient,
     node: &NodeView,
     what: &str,

@@ -10,6 +10,7 @@ mod auth;
 mod backup;
 mod body;
 mod businesses;
+mod calls;
 mod clients;
 mod cluster;
 mod document;
@@ -24,6 +25,7 @@ mod link_test;
 mod log;
 mod metrics;
 mod mini_programs;
+mod monitoring;
 mod one_key;
 mod openapi;
 mod origins;
@@ -40,6 +42,7 @@ mod routes;
 mod schedules;
 mod server;
 mod spaces;
+mod span;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -71,6 +74,7 @@ pub use server::server;
 
 /// Answers what other nodes ask for the admin API's sake.
 pub fn answer_others(state: &AdminState) {
+    calls::answer_others(state);
     clients::answer_others(state);
     cluster::answer_others(state);
     log::answer_others(state);

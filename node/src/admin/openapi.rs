@@ -8,9 +8,9 @@ use utoipa::{Modify, OpenApi};
 
 use super::problem::ProblemDocument;
 use super::{
-    agreements, alarms, arrival, backup, businesses, clients, cluster, document, drill, forget,
-    gateways, health, history, link_test, log, metrics, mini_programs, one_key, origins, package,
-    platform, qr, regions, restore, schedules, spaces,
+    agreements, alarms, arrival, backup, businesses, calls, clients, cluster, document, drill,
+    forget, gateways, health, history, link_test, log, metrics, mini_programs, monitoring, one_key,
+    origins, package, platform, qr, regions, restore, schedules, spaces,
 };
 
 #[derive(OpenApi)]
@@ -84,6 +84,11 @@ use super::{
         alarms::get_receiver,
         alarms::put_receiver,
         alarms::delete_receiver,
+        calls::list_calls,
+        calls::get_call,
+        monitoring::get_business,
+        monitoring::get_gateway,
+        monitoring::get_security,
         cluster::get_cluster,
         arrival::get_arrival,
         forget::forget,

@@ -12,9 +12,10 @@ use futures_util::FutureExt;
 use super::endpoint::{Endpoint, endpoint};
 use super::problem::Problem;
 use super::{
-    AdminState, agreements, alarms, arrival, auth, backup, businesses, clients, cluster, document,
-    drill, forget, gateways, health, history, link_test, log, metrics, mini_programs, one_key,
-    openapi, origins, package, platform, qr, regions, restore, schedules, spaces, write,
+    AdminState, agreements, alarms, arrival, auth, backup, businesses, calls, clients, cluster,
+    document, drill, forget, gateways, health, history, link_test, log, metrics, mini_programs,
+    monitoring, one_key, openapi, origins, package, platform, qr, regions, restore, schedules,
+    spaces, write,
 };
 
 /// Where the API itself begins; everything under it but the OpenAPI document needs a token.
@@ -109,6 +110,11 @@ pub fn endpoints() -> Vec<Endpoint> {
             .get(alarms::get_receiver)
             .put(alarms::put_receiver)
             .delete(alarms::delete_receiver),
+        endpoint("/calls").get(calls::list_calls),
+        endpoint("/calls/{call_id}").get(calls::get_call),
+        endpoint("/monitoring/businesses/{business}").get(monitoring::get_business),
+        endpoint("/monitoring/gateways/{gateway}").get(monitoring::get_gateway),
+        endpoint("/monitoring/security").get(monitoring::get_security),
         endpoint("/cluster").get(cluster::get_cluster),
         endpoint("/cluster/config/{version}").get(arrival::get_arrival),
         endpoint("/cluster/nodes/{node}/forget").post(forget::forget),

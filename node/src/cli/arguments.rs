@@ -9,6 +9,7 @@ use super::agreement::AgreementArgs;
 use super::alarm::AlarmArgs;
 use super::business::{AccessArgs, BusinessArgs, GrayArgs};
 use super::log::LogArgs;
+use super::monitoring::{CallArgs, CallsArgs, MonitorArgs};
 use super::package::PackageArgs;
 use super::region::RegionArgs;
 use super::schedule::ScheduleArgs;
@@ -88,6 +89,16 @@ pub enum Spoken {
     /// Without a command: the limit, its use now and over the last minutes, and node by node the weight in minting,
     /// the balance, what was given to other nodes and received from them, and the calls beyond the package.
     Package(PackageArgs),
+    /// One call by its id, with its story: what became of it and why, and what to do
+    ///
+    /// Any node answers for every call; the id is in the client's answer (x-wx-call-id, callID) and in the origin's
+    /// request.
+    #[command(verbatim_doc_comment)]
+    Call(CallArgs),
+    /// The newest calls that match: errors, calls beyond the package, slow ones, and a sample of the others
+    Calls(CallsArgs),
+    /// Requests, success, times and sizes of a business or a gateway over time; or what was refused
+    Monitor(MonitorArgs),
     /// The nodes: region, liveness, whether they hold the same configuration, and who mints
     ///
     /// Without a command, the table of the nodes.
@@ -370,6 +381,9 @@ impl Spoken {
             Spoken::Region(args) => &args.connection,
             Spoken::Disconnect(args) | Spoken::Connect(args) => &args.connection,
             Spoken::Package(args) => &args.connection,
+            Spoken::Call(args) => &args.connection,
+            Spoken::Calls(args) => &args.connection,
+            Spoken::Monitor(args) => &args.connection,
             Spoken::Cluster(args) => &args.connection,
             Spoken::Log(args) => &args.connection,
             Spoken::Alarm(args) => &args.connection,

@@ -16,6 +16,7 @@ mod file;
 mod get;
 mod history;
 mod log;
+mod monitoring;
 mod object;
 mod package;
 mod plan;
@@ -98,6 +99,9 @@ async fn speak(spoken: Spoken, out: &mut dyn Write) -> Result<(), Failure> {
         Spoken::Disconnect(args) => attach::switch(&client, args, false, out).await,
         Spoken::Connect(args) => attach::switch(&client, args, true, out).await,
         Spoken::Package(args) => package::run(&client, args, out).await,
+        Spoken::Call(args) => monitoring::call(&client, args, out).await,
+        Spoken::Calls(args) => monitoring::calls(&client, args, out).await,
+        Spoken::Monitor(args) => monitoring::monitor(&client, args, out).await,
         Spoken::Cluster(args) => cluster::run(&client, args, out).await,
         Spoken::Log(args) => log::run(&client, args, out).await,
         Spoken::Alarm(args) => alarm::run(&client, args, out).await,

@@ -4,14 +4,17 @@ use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use serde::Serialize;
+use tokio::time::Instant;
 use uuid::Uuid;
 use weir_config::access::{CallRefusal, PublicReason};
 
 use crate::call_id::CallIds;
 use crate::forward::CallError;
 use crate::link::LinkBody;
+use crate::link::connection_state::ConnectionState;
 use crate::link::head_guard::BadHead;
 use crate::link::headers::{self, names};
+use crate::monitor::Recorder;
 
 /// An answer of the gateway's own, before it has a form.
 #[derive(Debug)]
@@ -146,13 +149,15 @@ pub fn close_if(closes: bool, response: &mut Response<LinkBody>) {
 }
 
 /// The whole answer to a head that never becomes a call, as bytes of HTTP/1.1.
-pub fn refuse_head(bad: BadHead, ids: CallIds) -> Bytes {
+pub fn refuse_head(bad: BadHead, ids: CallIds, connection: &ConnectionState) -> Bytes {
     let error = match bad {
         BadHead::TooLarge => CallError::HeadTooLarge,
         BadHead::Malformed(why) => CallError::Malformed(why),
     };
     let detail = error.to_string();
     let call_id = ids.mint();
+    let (peer, secure) = (connection.peer, connection.secure);
+    let record = Recorder::begin(call_id, Instant::now(), peer, secure);
     tracing::debug!(%call_id, status = error.status().as_u16(), reason = error.reason(), detail, "refused a head");
     let response = OwnAnswer::error(&error, &detail).into_response(call_id);
     let (parts, body) = response.into_parts();
@@ -167,6 +172,11 @@ pub fn refuse_head(bad: BadHead, ids: CallIds) -> Bytes {
         .as_bytes(),
     );
     bytes.extend_from_slice(&body);
+    let (status, length) = (parts.status.as_u16(), bytes.len() as u64);
+    record.note(|draft| {
+        draft.failed(&error);
+        draft.answered(status, || length);
+    });
     bytes.into()
 }
 

@@ -105,7 +105,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> LinkIo<T> {
                     return Poll::Pending;
                 }
                 Refusing::Waiting(bad) => {
-                    self.refusing = Refusing::Writing(refuse_head(*bad, self.ids))
+                    self.refusing = Refusing::Writing(refuse_head(*bad, self.ids, &self.state))
                 }
                 Refusing::Writing(bytes) if bytes.is_empty() => self.refusing = Refusing::Closing,
                 Refusing::Writing(bytes) => {

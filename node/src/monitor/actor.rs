@@ -20,10 +20,14 @@ use crate::routing::SharedRouting;
 
 /// How often it looks at what the cores have for it.
 const LOOK: Duration = Duration::from_millis(200);
-/// How often figures that have changed are written.
-const WRITE_FIGURES_S: u64 = 5;
+/// Figures are written as they come; where that was more than so many rows, they are left to add up for a while. For so
+/// long a crash loses them, and for the second under way.
+const MANY_FIGURES: usize = 2_000;
+const WRITE_MANY_FIGURES_S: u64 = 10;
 /// How often the disk is brought to its limits.
 const PRUNE_S: u64 = 30;
+/// Records, at least, after which it is brought there sooner.
+const PRUNE_AFTER: u64 = 1_000;
 /// Records of one transaction.
 const BATCH: usize = 4_096;
 
@@ -35,8 +39,9 @@ pub struct MonitorActor {
     log: Option<AccessLog>,
     keys: Keys,
     second_s: u64,
-    written_s: u64,
+    write_at_s: u64,
     pruned_s: u64,
+    written_since_prune: u64,
     /// Said once, not with every batch.
     complained: bool,
     look: Option<SpawnHandle>,
@@ -56,6 +61,14 @@ impl MonitorActor {
         let disk = disk.inspect_err(|error| {
             tracing::error!(%error, "records and figures are not kept on disk: it cannot be written");
         });
+        if disk
+            .as_ref()
+            .is_ok_and(|disk| disk.has_no_figures().unwrap_or(false))
+        {
+            let mut known = shared.kept.write();
+            known.recent.begins_with_nothing();
+            known.carried.begin_s = 0;
+        }
         let settings = &shared.settings;
         let log = settings.access_log.as_ref().map(|file| {
             let bytes = settings.access_log_mb.saturating_mul(1024 * 1024);
@@ -71,8 +84,9 @@ impl MonitorActor {
             routing,
             keys: Keys::default(),
             second_s: now_s,
-            written_s: now_s,
+            write_at_s: now_s,
             pruned_s: 0,
+            written_since_prune: 0,
             complained: false,
             look: None,
         }
@@ -85,12 +99,13 @@ impl MonitorActor {
         if now_s > self.second_s {
             self.end_second(now_s);
         }
-        if now_s >= self.written_s + WRITE_FIGURES_S {
-            self.written_s = now_s;
+        if now_s >= self.write_at_s {
             self.write_figures(now_s);
         }
-        if now_s >= self.pruned_s + PRUNE_S {
+        let many = (self.shared.settings.records / 10).max(PRUNE_AFTER);
+        if now_s >= self.pruned_s + PRUNE_S || self.written_since_prune >= many {
             self.pruned_s = now_s;
+            self.written_since_prune = 0;
             self.prune();
         }
     }
@@ -181,6 +196,8 @@ impl MonitorActor {
         }
     }
 
+    // As they came through the queue: a draft is large to move.
+    #[allow(clippy::vec_box)]
     fn keep(&mut self, drafts: Vec<Box<Draft>>) {
         if drafts.is_empty() {
             return;
@@ -212,7 +229,10 @@ impl MonitorActor {
         let mut totals = self.shared.totals.lock();
         totals.lines_logged += logged;
         match written {
-            Ok(()) => totals.records_written += lines.len() as u64,
+            Ok(()) => {
+                totals.records_written += lines.len() as u64;
+                self.written_since_prune += lines.len() as u64;
+            }
             Err(error) => {
                 totals.records_dropped += lines.len() as u64;
                 complain(&mut self.complained, &error);
@@ -227,6 +247,11 @@ impl MonitorActor {
             known.minutes.take_changes(&mut changes);
             known.hours.take_changes(&mut changes);
         }
+        self.write_at_s = now_s
+            + match changes.figures.len() > MANY_FIGURES {
+                true => WRITE_MANY_FIGURES_S,
+                false => 0,
+            };
         // Not under the lock: readers do not wait for the disk.
         let written = self.disk.as_mut().map(|disk| disk.write_series(&changes));
         let mut known = self.shared.kept.write();

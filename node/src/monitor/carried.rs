@@ -36,6 +36,8 @@ pub struct CarriedQuery {
     pub gateway: String,
     pub from_s: u64,
     pub to_s: u64,
+    /// How far points are apart; each node answers with these, or with longer ones where that is all it has.
+    pub step_s: u64,
 }
 
 /// One gateway's, of one node or of several put together: by second, minute or hour.
@@ -46,10 +48,13 @@ pub struct CarriedSeries {
     pub points: BTreeMap<u64, Carried>,
 }
 
+/// What gateways carried in the same time.
+pub(super) type ByGateway = Vec<(Arc<str>, Carried)>;
+
 /// The last hour of all gateways by second; only seconds with something in them.
 #[derive(Debug, Default)]
 pub(super) struct CarriedRecent {
-    seconds: VecDeque<(u64, Vec<(Arc<str>, Carried)>)>,
+    seconds: VecDeque<(u64, ByGateway)>,
     entries: usize,
     totals: BTreeMap<Arc<str>, Carried>,
     /// From here on everything is known.
@@ -174,7 +179,6 @@ impl CarriedSeries {
 // === impl CarriedRecent ===
 
 impl CarriedRecent {
-    /// Begins with what the meters have counted before.
     pub fn new(begin_s: u64) -> Self {
         CarriedRecent {
             begin_s,
@@ -182,19 +186,19 @@ impl CarriedRecent {
         }
     }
 
-    /// Ends a second: what each gateway carried in it. A gateway that was not known before begins now.
+    /// Ends a second: what each gateway carried in it. The meter of one that was not known before is as old as that.
     pub fn end_second<'m>(
         &mut self,
         at_s: u64,
         meters: impl Iterator<Item = (&'m str, &'m Meter)>,
-    ) -> Vec<(Arc<str>, Carried)> {
+    ) -> ByGateway {
         let mut carried = Vec::new();
         let mut totals = BTreeMap::new();
         for (gateway, meter) in meters {
             let now = Carried::totals(meter);
             let (name, before) = match self.totals.remove_entry(gateway) {
                 Some((name, before)) => (name, before),
-                None => (gateway.into(), now),
+                None => (gateway.into(), Carried::default()),
             };
             let second = now.second(before);
             if !second.is_nothing() {
@@ -243,9 +247,12 @@ mod tests {
     fn what_flows_is_counted_in_its_own_second_and_peaks_of_nodes_add_up_by_the_second() {
         let node = |calls: [u64; 3]| {
             let meter = Meter::new();
-            meter.count_overflow(7, 0);
             let mut recent = CarriedRecent::new(100);
-            recent.end_second(100, [("shop", &*meter)].into_iter());
+            assert!(
+                recent
+                    .end_second(100, [("shop", &*meter)].into_iter())
+                    .is_empty()
+            );
             for (at, calls) in calls.into_iter().enumerate() {
                 meter.count_overflow(calls, 10 * calls);
                 recent.end_second(101 + at as u64, [("shop", &*meter)].into_iter());
@@ -254,6 +261,7 @@ mod tests {
                 gateway: "shop".to_owned(),
                 from_s: 0,
                 to_s: 1_000,
+                step_s: 1,
             };
             recent.read(&all)
         };

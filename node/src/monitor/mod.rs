@@ -16,6 +16,8 @@ mod carried;
 mod disk;
 mod draft;
 mod figures;
+#[cfg(test)]
+mod flood_tests;
 mod frame;
 mod handle;
 mod histogram;

@@ -20,6 +20,8 @@ const CARRIED: &str = "monitor_carried";
 const GROUPS_MAX: usize = 50;
 /// Bytes of an answer, below what the mesh takes; a larger one gets longer steps.
 const ANSWER_BYTES: usize = 900 * 1024;
+/// Points of one node's answer of what a gateway carried: an hour by second, and to spare.
+const CARRIED_POINTS_MAX: u64 = 4_000;
 /// Of a node that answers, and has nothing to say.
 const NOTHING: &str = "monitoring is off on it, or its disk cannot be read: its log tells";
 
@@ -165,12 +167,20 @@ async fn series_here(here: &MonitorHandle, query: SeriesQuery) -> Option<Series>
     blocking(read).await
 }
 
+/// By second for at most an hour: with more, the answer would not fit.
+fn carried_step_s(query: &CarriedQuery) -> u64 {
+    let span_s = query.to_s.saturating_sub(query.from_s);
+    query.step_s.max(span_s.div_ceil(CARRIED_POINTS_MAX))
+}
+
 async fn carried_here(here: &MonitorHandle, query: CarriedQuery) -> Option<CarriedSeries> {
     if !here.is_enabled() {
         return None;
     }
     let here = here.clone();
-    blocking(move || here.carried(&query)).await
+    let step_s = carried_step_s(&query);
+    let read = move || Ok(here.carried(&query)?.folded(step_s));
+    blocking(read).await
 }
 
 /// Reads where waiting for the disk holds up nobody.
@@ -237,7 +247,7 @@ impl Asked {
         Asked {
             from: query.from_s,
             to: query.to_s,
-            step: 1,
+            step: query.step_s,
             business: None,
             gateway: Some(query.gateway.clone()),
             by: None,
@@ -284,6 +294,7 @@ impl Asked {
             gateway: self.gateway?,
             from_s: self.from,
             to_s: self.to,
+            step_s: self.step,
         })
     }
 }
@@ -308,6 +319,7 @@ mod tests {
             gateway: "shop".to_owned(),
             from_s: 5,
             to_s: 10,
+            step_s: 3,
         };
         let arrived = read(&Asked::of_carried(&query).text()).unwrap();
         assert_eq!(arrived.carried(), Some(query));

@@ -25,11 +25,14 @@ pub(super) struct Recent {
     limit_bytes: usize,
 }
 
+/// A key and the bytes of its figures.
+type Cell = (Arc<SeriesKey>, Box<[u8]>);
+
 /// One second that is over. In the order of the keys.
 #[derive(Debug)]
 struct Second {
     at_s: u64,
-    cells: Box<[(Arc<SeriesKey>, Box<[u8]>)]>,
+    cells: Box<[Cell]>,
 }
 
 // === impl Recent ===
@@ -52,6 +55,11 @@ impl Recent {
 
     pub fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// There was nothing before, so that every second is known.
+    pub fn begins_with_nothing(&mut self) {
+        self.begin_s = 0;
     }
 
     /// Adds what a core counted in a second. One that is too old to be kept is left out here.
@@ -169,7 +177,7 @@ impl Second {
     }
 
     /// The cells that can be of a scope.
-    fn of(&self, scope: &Scope) -> &[(Arc<SeriesKey>, Box<[u8]>)] {
+    fn of(&self, scope: &Scope) -> &[Cell] {
         let Scope::Business(business) = scope else {
             return &self.cells;
         };

@@ -66,6 +66,8 @@ pub struct Station {
     tallies: SyncSender<Tally>,
     tally: Tally,
     held: VecDeque<Tally>,
+    // A draft is large to move.
+    #[allow(clippy::vec_box)]
     pool: Vec<Box<Draft>>,
     left: [u32; 2],
     losses: Arc<Losses>,

@@ -100,6 +100,9 @@ fn every_setting_can_be_set_by_the_environment() {
         };
         let (text, expected) = match setting.key {
             "limits.head_bytes" => ("9000", "9000"),
+            "monitor.sample_percent" => ("10", "10"),
+            "monitor.access_log_files" => ("9", "9"),
+            "monitor.access_log" => ("/a/b", "/a/b"),
             _ => (text, expected),
         };
         let settings = load_with(NODE, &[(&setting.variable(), text)]).unwrap();

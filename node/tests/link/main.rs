@@ -12,6 +12,7 @@ mod origin_errors;
 mod origin_http2;
 mod public;
 mod recording;
+mod recording_kept;
 mod secure_origin;
 mod streaming;
 mod upgrade;

@@ -69,6 +69,10 @@ families! {
     BUSINESS_PUBLIC_BYTES: Counter "weir_business_public_bytes_total" ["business", "reason"] "Bytes of calls on the public link: all of relayed ones, what is known of the request of others.";
     BUSINESS_ERRORS: Counter "weir_business_errors_total" ["business", "source"] "Calls that ended with an error of the gateway's own, by whose fault it was.";
     BUSINESS_CALL_SECONDS: Histogram "weir_business_call_seconds" ["business"] "Time from a call's arrival to the last byte of its answer, of calls that went to the origin and did not become another protocol.";
+    MONITOR_CALLS: Counter "weir_monitor_calls_total" [] "Calls that were counted for the figures over time; none where monitoring is off.";
+    MONITOR_RECORDS: Counter "weir_monitor_records_total" ["outcome"] "Records of calls that were written, and that queue or disk did not take; their calls are counted all the same.";
+    MONITOR_MEMORY: Gauge "weir_monitor_memory_bytes" [] "Memory of the figures by second.";
+    MONITOR_DISK: Gauge "weir_monitor_disk_bytes" [] "Bytes of the monitoring's file that hold something, as of its last look.";
     ALARMS_WATCHED: Gauge "weir_alarms_watched" [] "1 on the node that watches for alarms, 0 on the others.";
     ALARMS_FIRING: Gauge "weir_alarms_firing" ["alarm"] "Subjects for which an alarm fires, as this node knows them: the same on every node, but for some seconds.";
     ALARM_NOTICES: Counter "weir_alarm_notices_total" ["outcome"] "Notices of alarms that this node delivered, attempts that were refused, and notices that were dropped in the end.";

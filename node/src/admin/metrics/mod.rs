@@ -74,6 +74,7 @@ fn render(state: &AdminState, format: Format) -> String {
     page.single(&f::MINT_FENCED, u64::from(plan.fenced.is_some()));
     origins::figures(&state.routing.load(), &mut page);
     businesses::figures(state, &mut page);
+    monitoring(state, &mut page);
     alarms(state, &snapshot, &mut page);
     page.family(&f::TRACE_SPANS);
     if let Some(spans) = state.tracing.as_ref().map(Tracing::figures) {
@@ -86,6 +87,19 @@ fn render(state: &AdminState, format: Format) -> String {
     page.finish()
 }
 
+/// How the monitoring itself fares.
+fn monitoring(state: &AdminState, page: &mut Page) {
+    let totals = state.monitor.as_ref().map(|monitor| monitor.here.totals());
+    let totals = totals.unwrap_or_default();
+    page.single(&f::MONITOR_CALLS, totals.calls);
+    page.family(&f::MONITOR_RECORDS);
+    page.sample(&f::MONITOR_RECORDS, &["written"], totals.records_written);
+    page.sample(&f::MONITOR_RECORDS, &["dropped"], totals.records_dropped);
+    page.single(&f::MONITOR_MEMORY, totals.memory_bytes);
+    page.single(&f::MONITOR_DISK, totals.disk_bytes);
+}
+
+/// What is watched, what fires, and whether it is told.
 fn alarms(state: &AdminState, snapshot: &ConfigSnapshot, page: &mut Page) {
     let shown = state.alarms.as_ref().map(|alarms| alarms.shown());
     let here = shown.as_ref().is_some_and(|shown| shown.here);

@@ -1,6 +1,7 @@
 //! `/gateways/{gateway}/package`: the limit of a package and its use, over all nodes. Each node knows what
 //! itself has used; the one that is asked asks the others.
 
+mod past;
 mod sum;
 mod view;
 
@@ -48,8 +49,13 @@ pub async fn get_package(
     let here = told(&state.quota, &state.routing, &gateway);
     let query = format!("gateway={}", found.object.id);
     let all = ask_all(&state, QUESTION, &query, here).await;
+    let mut whole = sum::whole(&found.object, now_ms(), all);
+    if let Some(monitor) = state.monitor.as_ref().filter(|it| it.here.is_enabled()) {
+        let past = past::past(monitor, &gateway, &whole.limit, now_ms() / 1_000).await;
+        (whole.peaks, whole.forecast) = (Some(past.0), Some(past.1));
+    }
     let answer = Versioned {
-        object: sum::whole(&found.object, now_ms(), all),
+        object: whole,
         version: found.version,
     };
     Ok(HttpResponse::Ok().json(answer))

@@ -38,6 +38,8 @@ pub fn whole(gateway: &Gateway, now_ms: u64, told: FanOut<Told>) -> PackageUse {
         used: rates.map(|rates| rates.of(&limit)),
         overflow,
         businesses: most_overflow(businesses),
+        peaks: None,
+        forecast: None,
         nodes,
         unanswered: told.unanswered,
         limit,

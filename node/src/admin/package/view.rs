@@ -6,6 +6,7 @@ use weir_config::object::{ElasticPack, Package};
 
 use super::super::fan_out::Unanswered;
 use super::super::moment;
+use super::past::{ForecastView, PeaksView};
 use crate::quota::{OverflowFigures, PackageFigures, UseFigures, UsedFigures};
 
 /// A gateway's package: its limit over all regions together, and what is used of it.
@@ -22,6 +23,10 @@ pub struct PackageUse {
     /// By business, since each node started: those with the most overflow first, at most 200; what the others
     /// have together stands under `other`.
     pub businesses: Vec<BusinessUse>,
+    /// The greatest seconds of the past, of all nodes that answered; null where monitoring is off.
+    pub peaks: Option<PeaksView>,
+    /// When the package is used up if its use goes on growing; null where monitoring is off.
+    pub forecast: Option<ForecastView>,
     pub nodes: Vec<NodeUse>,
     /// Nodes whose figures are missing here, and why.
     pub unanswered: Vec<Unanswered>,

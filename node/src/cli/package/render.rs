@@ -27,8 +27,60 @@ pub fn whole(package: &Value) -> String {
     if !businesses.is_empty() {
         text.push_str(&format!("\n{businesses}"));
     }
+    text.push_str(&past(package));
     text.push_str(&notes(package));
     text
+}
+
+/// The greatest seconds of the past, and what comes of the growth; empty where nobody remembers.
+fn past(package: &Value) -> String {
+    if package["peaks"].is_null() {
+        return String::new();
+    }
+    let mut table = Table::new(&[
+        "greatest second of",
+        "bandwidth",
+        "of the limit",
+        "calls/s",
+        "when",
+        "overflow calls",
+    ]);
+    for (name, shown) in [
+        ("last_hour", "the last hour"),
+        ("last_day", "the last day"),
+        ("last_week", "the last week"),
+    ] {
+        let peak = &package["peaks"][name];
+        // Greatest seconds of several nodes in the same hour, added up, are the most there can have been.
+        let most = if peak["exact"] == true {
+            ""
+        } else {
+            "at most "
+        };
+        table.row(vec![
+            shown.to_owned(),
+            format!(
+                "{most}{}",
+                bandwidth(number(&peak["bytes_per_second"]) * 8.0)
+            ),
+            format!("{} %", decimal(number(&peak["percent"]))),
+            count(number(&peak["calls_per_second"])),
+            peak["at"].as_str().map_or("-".to_owned(), printable),
+            count(number(&peak["overflow_calls"])),
+        ]);
+    }
+    let forecast = &package["forecast"];
+    let said = match forecast["used_up_at"].as_str() {
+        Some(at) => format!(
+            "The package is used up at {} if its use goes on growing.",
+            printable(at)
+        ),
+        None => format!(
+            "No word on when the package is used up: {}.",
+            line(&forecast["why"])
+        ),
+    };
+    format!("\n{}\n{said}\n", table.render())
 }
 
 /// The limit, and what it is made of.

@@ -23,10 +23,10 @@ const SCHEMA_VERSION: u32 = 1;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 const SCHEMA: &str = "
 CREATE TABLE records (
-    id BLOB PRIMARY KEY, notable INTEGER NOT NULL, business TEXT, gateway TEXT, decision TEXT NOT NULL,
+    id BLOB NOT NULL UNIQUE, notable INTEGER NOT NULL, business TEXT, gateway TEXT, decision TEXT NOT NULL,
     reason TEXT, code INTEGER, status INTEGER, path TEXT NOT NULL, user TEXT, client_ip TEXT NOT NULL,
     record TEXT NOT NULL
-) WITHOUT ROWID;
+);
 CREATE INDEX records_by_business ON records (business, id);
 CREATE INDEX records_by_kind ON records (notable, id);
 CREATE TABLE series (

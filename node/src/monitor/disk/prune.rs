@@ -92,13 +92,16 @@ impl Disk {
         let hours = self.count_of(HOUR_S)?;
         // A record takes about as much as four rows of figures.
         if records * 4 >= minutes.max(hours) {
-            return self.forget_records(AT_ONCE.min(records.div_ceil(10).max(1)));
+            return self.forget_records(at_once(records));
         }
-        let step_s = if minutes >= hours { MINUTE_S } else { HOUR_S };
+        let (step_s, rows) = match minutes >= hours {
+            true => (MINUTE_S, minutes),
+            false => (HOUR_S, hours),
+        };
         self.connection.execute(
             "DELETE FROM series WHERE step = ?1 AND at <=
              (SELECT max(at) FROM (SELECT at FROM series WHERE step = ?1 ORDER BY at LIMIT ?2))",
-            params![step_s as i64, AT_ONCE as i64],
+            params![step_s as i64, at_once(rows) as i64],
         )?;
         Ok(())
     }
@@ -109,6 +112,11 @@ impl Disk {
         let count = select.query_row([step_s as i64], |row| row.get::<_, i64>(0))?;
         Ok(count as u64)
     }
+}
+
+/// A tenth of them.
+fn at_once(rows: u64) -> u64 {
+    rows.div_ceil(10).clamp(1, AT_ONCE)
 }
 
 #[cfg(test)]

@@ -43,6 +43,14 @@ impl Disk {
         transaction.commit()
     }
 
+    /// Whether nothing was ever counted.
+    pub fn has_no_figures(&self) -> rusqlite::Result<bool> {
+        let any = "SELECT EXISTS (SELECT 1 FROM series) OR EXISTS (SELECT 1 FROM carried)";
+        self.connection
+            .query_row(any, [], |row| row.get::<_, bool>(0))
+            .map(|any| !any)
+    }
+
     /// All that was written of one minute or hour.
     pub fn load(&self, step_s: u64, at_s: u64) -> rusqlite::Result<Loaded> {
         let mut loaded = Loaded::default();
