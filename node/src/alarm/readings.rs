@@ -280,7 +280,7 @@ impl Sight<'_> {
                 limit => used as f64 / window_s as f64 / limit as f64 * 100.0,
             };
             let of_bytes = part(carried.bytes, limit.bytes_per_second());
-            let of_calls = part(carried.calls, limit.qps.unwrap_or(0).into());
+            let of_calls = part(carried.calls, limit.qps.unwrap_or(0));
             let percent = of_bytes.max(of_calls);
             if percent <= above_percent {
                 return None;

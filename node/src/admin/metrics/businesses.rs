@@ -7,6 +7,9 @@ use super::families::{
 use super::{AdminState, Page, summed_up};
 use crate::routing::{BusinessFigures, FAULTS, LatencyFigures, REASONS, UseFigures};
 
+/// A family, and how its figure is read.
+type Column = (&'static Family, fn(&UseFigures) -> u64);
+
 #[derive(Default)]
 struct Figures {
     calls: BusinessFigures,
@@ -27,7 +30,7 @@ pub fn figures(state: &AdminState, page: &mut Page) {
         sum.calls += other.calls;
         sum.latency += &other.latency;
     });
-    let link: [(&Family, fn(&UseFigures) -> u64); 2] = [
+    let link: [Column; 2] = [
         (&BUSINESS_LINK_CALLS, |link| link.calls),
         (&BUSINESS_LINK_BYTES, |link| link.bytes),
     ];
@@ -37,7 +40,7 @@ pub fn figures(state: &AdminState, page: &mut Page) {
             page.sample(family, &[business], read(&figures.calls.link));
         }
     }
-    let public: [(&Family, fn(&UseFigures) -> u64); 2] = [
+    let public: [Column; 2] = [
         (&BUSINESS_PUBLIC_CALLS, |used| used.calls),
         (&BUSINESS_PUBLIC_BYTES, |used| used.bytes),
     ];

@@ -10,6 +10,9 @@ use super::families::{
 use super::{AdminState, Page, summed_up};
 use crate::config_actor::now_ms;
 
+/// A family, and how its figure is read.
+type Column = (&'static Family, fn(&Figures) -> u64);
+
 #[derive(Clone, Copy, Default)]
 struct Figures {
     charged_bytes: u64,
@@ -30,7 +33,7 @@ pub fn figures(state: &AdminState, snapshot: &ConfigSnapshot, page: &mut Page) {
     let gateways =
         gateways.map(|(gateway, meter)| (gateway.clone(), Figures::of(meter, limit(gateway))));
     let gateways = summed_up(gateways, |sum, other| *sum += other);
-    let counters: [(&Family, fn(&Figures) -> u64); 4] = [
+    let counters: [Column; 4] = [
         (&GATEWAY_CHARGED, |figures| figures.charged_bytes),
         (&GATEWAY_ADMITTED, |figures| figures.admitted_calls),
         (&GATEWAY_OVERFLOW_CALLS, |figures| figures.overflow_calls),

@@ -19,7 +19,7 @@ pub enum AlarmCommand {
     /// One alarm
     Show { alarm: String },
     /// Set an alarm: one of your own, or how a built-in one is to be; what is not said stays
-    Put(PutAlarmArgs),
+    Put(Box<PutAlarmArgs>),
     /// Watch again what was switched off
     On { alarm: String },
     /// Watch it no more
