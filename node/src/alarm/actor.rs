@@ -207,6 +207,7 @@ impl AlarmActor {
                 .into_actor(self)
                 .map(|(letter, answer), actor: &mut Self, ctx| {
                     actor.answered(&letter, &answer);
+                    actor.write();
                     actor.deliver(ctx);
                 });
             ctx.spawn(posted);

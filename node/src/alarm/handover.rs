@@ -26,18 +26,30 @@ impl State {
                 *known = (*known).max(*version);
             }
         }
+        // Copies of this node's own are what it had later than what it has now: a restart may have begun with an older one.
+        if let Some(later) = newest
+            .remove(me)
+            .filter(|later| later.version > self.version)
+        {
+            *self = later;
+        }
+        // Whoever has taken that in has gone on with it: what this node has of its own is old.
+        if taken
+            .get(me)
+            .is_some_and(|version| *version >= self.version)
+        {
+            self.episodes.clear();
+            self.letters.clear();
+        }
         for (holder, state) in newest {
-            let own = holder == me && state.version <= self.version;
             let old = taken
                 .get(&holder)
                 .is_some_and(|version| *version >= state.version);
-            if own || old || holder.is_empty() {
+            if old || holder.is_empty() {
                 continue;
             }
             self.version = self.version.max(state.version);
-            if holder != me {
-                self.taken.insert(holder, state.version);
-            }
+            self.taken.insert(holder, state.version);
             self.unite(state);
         }
         self.holder = me.to_owned();

@@ -79,6 +79,41 @@ fn an_old_copy_does_not_bring_back_what_is_over() {
 }
 
 #[test]
+fn a_node_that_comes_back_with_what_it_had_on_its_disk_does_not_deliver_it_again() {
+    let mut first = State {
+        holder: "n1".to_owned(),
+        ..State::default()
+    };
+    let now = Now {
+        cluster: "weir",
+        node: "n1",
+        ms: 100_000,
+    };
+    first.look(&alarm(0), &holds(&["x"]), &["ops".to_owned()], now);
+    let on_disk = first.clone();
+    let letter = first.letters[0].id.clone();
+    first.attempted(&letter, None);
+    // Killed before that was on its disk too; another one goes on with a copy.
+    let mut second = State::default();
+    second.take_over("n2", vec![first.clone()], 105_000);
+    let mut back = on_disk.clone();
+    back.take_over("n1", vec![second, first.clone()], 110_000);
+    assert!(back.letters.is_empty(), "{back:?}");
+    assert_eq!(back.firing().count(), 1);
+    assert_eq!(
+        look(&mut back, &alarm(0), &holds(&["x"]), 112),
+        Vec::<String>::new()
+    );
+    // Where there was only a third one, with a later copy of its own.
+    let mut back = on_disk;
+    back.take_over("n1", vec![first], 110_000);
+    assert!(
+        back.letters.is_empty() && back.firing().count() == 1,
+        "{back:?}"
+    );
+}
+
+#[test]
 fn two_sides_of_a_broken_network_are_united_and_nobody_is_told_a_third_time() {
     let (mut left, right) = (told("n1", 100), told("n2", 120));
     left.take_over("n1", vec![right], 130_000);
