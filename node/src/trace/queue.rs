@@ -22,7 +22,7 @@ pub struct SpanCounts {
     failed: AtomicU64,
 }
 
-/// [`SpanCounts`] at a moment.
+/// What became of the spans of sampled calls, at a moment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct SpanFigures {
     /// The collector has taken them.
