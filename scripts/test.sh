@@ -60,6 +60,18 @@ else
     echo "cargo-deny is not installed; skipped (cargo install --locked cargo-deny)"
 fi
 
+# A test scrapes nodes with a real Prometheus; the package brings promtool too.
+if ! command -v prometheus >/dev/null || ! command -v promtool >/dev/null; then
+    if command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
+        step "installing prometheus, once"
+        # Its service is of no use here.
+        { apt-get install -y --no-install-recommends prometheus || { apt-get update && apt-get install -y --no-install-recommends prometheus; }; } \
+            || echo "prometheus could not be installed; the tests that need it fail and say so" >&2
+    else
+        echo "prometheus is missing: install the package \`prometheus\` (apt-get install prometheus, as root); the tests that need it fail without" >&2
+    fi
+fi
+
 if ! cargo nextest --version >/dev/null 2>&1; then
     step "installing cargo-nextest, once"
     cargo install --locked cargo-nextest || echo "cargo-nextest could not be installed; cargo test does instead, slower"

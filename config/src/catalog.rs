@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::object::{
-    AgreementText, Authority, Business, DEFAULT_REGIONS, Gateway, Kind, MiniProgram, Node, Object,
-    ObjectKey, PlatformSecret, Record, Region, Schedule, Space, Token,
+    AgreementText, Alarm, AlarmReceiver, Authority, Business, DEFAULT_REGIONS, Gateway, Kind,
+    MiniProgram, Node, Object, ObjectKey, PlatformSecret, Record, Region, Schedule, Space, Token,
 };
 
 /// The newest record of every object. Cloning is cheap enough for a snapshot a change (records are shared).
@@ -118,6 +118,13 @@ impl Catalog {
     );
     // Its id is `<business>/<schedule>`: see `Schedule::object_id`.
     typed!(schedule, schedules, Schedule, Schedule);
+    typed!(alarm, alarms, Alarm, Alarm);
+    typed!(
+        alarm_receiver,
+        alarm_receivers,
+        AlarmReceiver,
+        AlarmReceiver
+    );
     typed!(
         platform_secret,
         platform_secrets,

@@ -1,9 +1,11 @@
 //! The Weir node: actors, the link, the admin API, the store, the command line.
 
 pub mod admin;
+pub mod alarm;
 pub mod call_id;
 pub mod cli;
 pub mod config_actor;
+pub mod delivery;
 pub mod forward;
 pub mod identity;
 pub mod link;
@@ -23,6 +25,7 @@ pub mod store;
 pub mod supervise;
 pub mod telemetry;
 pub mod tls;
+pub mod trace;
 #[cfg(test)]
 #[path = "../../cluster/tests/nodes/trusted.rs"]
 mod trusted;

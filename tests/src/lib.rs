@@ -7,6 +7,7 @@
 pub mod admin;
 pub mod client;
 pub mod cluster;
+pub mod collector;
 pub mod command;
 pub mod load;
 pub mod monitored;
@@ -16,9 +17,11 @@ pub mod origin;
 pub mod package_run;
 pub mod ports;
 pub mod process;
+pub mod prometheus;
 pub mod random;
 pub mod sentence;
 pub mod wait;
+pub mod webhook;
 pub mod wire;
 
 pub use admin::{Admin, Business};

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use crate::object::Object;
 
 /// Fields whose values are never shown.
-const SECRET: [&str; 2] = ["sha256", "sealed"];
+const SECRET: [&str; 3] = ["sha256", "sealed", "webhook_url"];
 const HIDDEN: &str = "(not shown)";
 
 /// One field that two versions of an object have differently.
@@ -25,7 +25,7 @@ pub struct FieldChange {
 
 /// What changes from one version of an object to another, field by field in the order of their names; `None`
 /// is an object that does not exist. Arrays are compared item by item where they are equally long, else
-/// whole. A token's digest is never shown.
+/// whole. Secrets are never shown.
 pub fn diff(before: Option<&Object>, after: Option<&Object>) -> Vec<FieldChange> {
     let mut changes = Vec::new();
     match (before.map(fields), after.map(fields)) {

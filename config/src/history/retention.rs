@@ -24,10 +24,10 @@ pub struct Retention {
 
 impl Retention {
     /// The rule for one kind of objects: nobody looks back at what a platform entrusted to us, which is renewed
-    /// many times a day.
+    /// many times a day, or at the URLs of webhooks, which may be changed because others had them.
     pub fn of_kind(self, kind: Kind) -> Self {
         match kind {
-            Kind::PlatformSecret => Retention {
+            Kind::PlatformSecret | Kind::AlarmReceiver => Retention {
                 keep_versions: self.keep_versions.min(SECRET_VERSIONS),
                 ..self
             },

@@ -1,6 +1,7 @@
 //! The objects of the configuration, and the record in which one travels between nodes.
 
 mod agreement_text;
+mod alarm;
 mod business;
 mod elastic;
 mod gateway;
@@ -19,6 +20,10 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 pub use agreement_text::{AgreementText, BUILT_IN_AGREEMENT};
+pub use alarm::{
+    Alarm, AlarmReceiver, AlarmRule, AlarmScope, Day, QuietTime, ReceiverFormat, Severity,
+    WebhookUrl, Window,
+};
 pub use business::{
     Access, AttachedDomain, Business, BusinessType, Cors, EnvVersion, Gray, MIN_SDK_VERSION,
     UrlRule,
@@ -54,6 +59,8 @@ pub enum Kind {
     PlatformSecret,
     Node,
     Authority,
+    Alarm,
+    AlarmReceiver,
 }
 
 /// An object's name over the whole cluster, `business/wx0123456789abcdef` in text. A mini program's
@@ -79,6 +86,8 @@ pub enum Object {
     PlatformSecret(PlatformSecret),
     Node(Node),
     Authority(Authority),
+    Alarm(Alarm),
+    AlarmReceiver(AlarmReceiver),
 }
 
 /// One version of one object: what the store keeps and what nodes pull from each other. It never changes.
@@ -112,7 +121,7 @@ pub struct ParseKeyError(String);
 // === impl Kind ===
 
 impl Kind {
-    pub const ALL: [Kind; 11] = [
+    pub const ALL: [Kind; 13] = [
         Kind::Space,
         Kind::MiniProgram,
         Kind::Gateway,
@@ -124,13 +133,16 @@ impl Kind {
         Kind::PlatformSecret,
         Kind::Node,
         Kind::Authority,
+        Kind::Alarm,
+        Kind::AlarmReceiver,
     ];
 
-    /// Whom the cluster lets in and what it was entrusted with: no document and no restore carries it.
+    /// Holds a secret, is made by nodes for nodes, or says whom the cluster lets in: no document and no restore
+    /// carries it.
     pub fn is_secret(self) -> bool {
         matches!(
             self,
-            Kind::Token | Kind::PlatformSecret | Kind::Node | Kind::Authority
+            Kind::Token | Kind::PlatformSecret | Kind::Node | Kind::Authority | Kind::AlarmReceiver
         )
     }
 
@@ -147,6 +159,8 @@ impl Kind {
             Kind::PlatformSecret => "platform_secret",
             Kind::Node => "node",
             Kind::Authority => "authority",
+            Kind::Alarm => "alarm",
+            Kind::AlarmReceiver => "alarm_receiver",
         }
     }
 }
@@ -218,6 +232,8 @@ impl Object {
             Object::PlatformSecret(o) => ObjectKey::new(Kind::PlatformSecret, &o.id),
             Object::Node(o) => ObjectKey::new(Kind::Node, &o.id),
             Object::Authority(o) => ObjectKey::new(Kind::Authority, &o.id),
+            Object::Alarm(o) => ObjectKey::new(Kind::Alarm, &o.id),
+            Object::AlarmReceiver(o) => ObjectKey::new(Kind::AlarmReceiver, &o.id),
             Object::AgreementText(o) => ObjectKey::new(Kind::AgreementText, &o.id),
             Object::Schedule(o) => {
                 ObjectKey::new(Kind::Schedule, Schedule::object_id(&o.business, &o.id))

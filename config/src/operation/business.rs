@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::catalog::Catalog;
 use crate::domain::Origin;
-use crate::object::{AttachedDomain, Business, BusinessType, Kind, Object, ObjectKey};
+use crate::object::{Alarm, AttachedDomain, Business, BusinessType, Kind, Object, ObjectKey};
 use crate::operation::{Change, field, patch, schedule};
 use crate::refusal::Refusal;
 
@@ -25,7 +25,7 @@ pub fn patch_business(catalog: &Catalog, id: &str, patch: &Value) -> Result<Chan
     Ok(change)
 }
 
-/// Takes a business off its gateway; its access domain stops working, its schedules go, its mini program can be
+/// Takes a business off its gateway; its access domain stops working, its schedules and alarms go, its mini program can be
 /// attached anew.
 ///
 /// # Errors
@@ -34,9 +34,10 @@ pub fn delete_business(catalog: &Catalog, id: &str) -> Result<Change, Refusal> {
     existing(catalog, id)?;
     let mut change = Change::delete(ObjectKey::new(Kind::Business, id));
     let schedules = catalog.schedules_of(id).cloned().map(Object::Schedule);
-    change
-        .deletes
-        .extend(schedules.map(|schedule| schedule.key()));
+    let watches = |alarm: &&Alarm| alarm.scope.business.as_deref() == Some(id);
+    let alarms = catalog.alarms().filter(watches).cloned().map(Object::Alarm);
+    let of_it = schedules.chain(alarms);
+    change.deletes.extend(of_it.map(|object| object.key()));
     Ok(change)
 }
 

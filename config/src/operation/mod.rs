@@ -5,6 +5,7 @@
 //! would write what is there already answers with an empty change, so repeating one is harmless.
 
 mod agreement;
+mod alarm;
 mod business;
 pub mod document;
 mod elastic;
@@ -27,6 +28,10 @@ mod token;
 pub use agreement::{
     AgreementInput, AgreementTextInput, accept_agreement, agreement_texts, put_agreement_text,
     required_agreement,
+};
+pub use alarm::{
+    ALARMS_MAX, AlarmInput, AlarmReceiverInput, RECEIVERS_MAX, delete_alarm, delete_alarm_receiver,
+    effective_alarms, put_alarm, put_alarm_receiver,
 };
 pub(crate) use business::no_longer_legal;
 pub use business::{

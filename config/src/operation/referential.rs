@@ -7,7 +7,7 @@ use crate::catalog::Catalog;
 use crate::domain::Origin;
 use crate::object::{Business, BusinessType, Gateway, Kind, Object, ObjectKey, Space};
 use crate::operation::{
-    agreement, elastic, field, gateway, mini_program, node, patch, region, schedule,
+    agreement, alarm, elastic, field, gateway, mini_program, node, patch, region, schedule,
 };
 use crate::refusal::Refusal;
 
@@ -55,6 +55,8 @@ impl<'c> Outcome<'c> {
             Object::Token(token) => field::slug("id", &token.id),
             Object::AgreementText(text) => agreement::check_text(text),
             Object::Schedule(schedule) => schedule::check(self.catalog, schedule),
+            Object::Alarm(alarm) => alarm::check(self.catalog, alarm),
+            Object::AlarmReceiver(receiver) => alarm::check_receiver(receiver),
             // Made by nodes, and sealed.
             Object::PlatformSecret(_) => Ok(()),
             Object::Node(known) => node::check_node(known),
@@ -109,7 +111,13 @@ impl<'c> Outcome<'c> {
             | Object::Schedule(_)
             | Object::PlatformSecret(_)
             | Object::Node(_)
-            | Object::Authority(_) => false,
+            | Object::Authority(_)
+            | Object::AlarmReceiver(_) => false,
+            Object::Alarm(alarm) => {
+                let of =
+                    |kind, id: &Option<String>| id.as_ref().is_some_and(|id| is_touched(kind, id));
+                of(Kind::Gateway, &alarm.scope.gateway) || of(Kind::Business, &alarm.scope.business)
+            }
         }
     }
 

@@ -37,6 +37,12 @@ pub fn restore(catalog: &Catalog, now_ms: u64, version: &Record) -> Result<Chang
              it (`weir cluster revoke`).",
         ));
     }
+    if version.key.kind == Kind::AlarmReceiver {
+        return Err(Refusal::conflict(
+            "not_restorable",
+            "A receiver of alarms is not restored: its URL may have been changed because others had it. Set it anew.",
+        ));
+    }
     let change = match &version.object {
         Some(object) => Change::put_if_new(catalog, object.clone()),
         None if catalog.object(&version.key).is_some() => Change::delete(version.key.clone()),

@@ -1,6 +1,7 @@
 //! The operations and the catalog, as an operator and another node see them.
 
 mod agreement;
+mod alarm;
 mod business;
 mod catalog;
 mod client;

@@ -211,6 +211,11 @@ fn authorities(snapshot: &ConfigSnapshot) -> Vec<AuthorityStatus> {
     known.map(status).collect()
 }
 
+/// Whether every live node holds what this one holds.
+pub fn agree(view: &ClusterView, snapshot: &ConfigSnapshot) -> bool {
+    status(view, snapshot).agree
+}
+
 /// How many retained versions lost unseen.
 pub fn conflicts(snapshot: &ConfigSnapshot) -> usize {
     let of_one = |versions: &[Version]| {

@@ -4,6 +4,7 @@
 //! own but counters. Every answer that is no success is a problem document.
 
 mod agreements;
+mod alarms;
 mod arrival;
 mod auth;
 mod backup;
@@ -22,7 +23,7 @@ mod health;
 mod history;
 mod identity;
 mod link_test;
-mod mesh_figures;
+mod log;
 mod metrics;
 mod mini_programs;
 mod monitoring;
@@ -56,13 +57,17 @@ use weir_cluster::membership::{ClusterView, GossipCounts};
 use weir_cluster::mesh::MeshHandle;
 use weir_config::{NodeId, moment};
 
+use crate::alarm::AlarmHandle;
 use crate::config_actor::ConfigHandle;
 use crate::identity::IdentityParts;
+use crate::link::Connections;
 use crate::monitor::ClusterMonitor;
 use crate::platform::PlatformHandle;
 use crate::quota::QuotaHandle;
 use crate::routing::SharedRouting;
 use crate::settings::Settings;
+use crate::telemetry::LogControl;
+use crate::trace::Tracing;
 
 pub use health::Readiness;
 pub use openapi::document as openapi_document;
@@ -75,6 +80,7 @@ pub fn answer_others(state: &AdminState) {
     clients::answer_others(state);
     cluster::answer_others(state);
     monitoring::answer_others(state);
+    log::answer_others(state);
     package::answer_others(state);
 }
 
@@ -98,12 +104,20 @@ pub struct AdminState {
     pub readiness: Arc<Readiness>,
     /// The platforms; absent where nobody started their actor.
     pub platform: Option<PlatformHandle>,
+    /// The switch of this node's log.
+    pub log: LogControl,
+    /// Open connections of the link, by core.
+    pub connections: Vec<Connections>,
+    /// What becomes of spans; absent where none are made.
+    pub tracing: Option<Tracing>,
     /// What became of calls; absent where nobody started its actor.
     pub monitor: Option<ClusterMonitor>,
     /// For letting nodes in; absent where nobody started its actor.
     pub identity: Option<IdentityParts>,
     /// What gossip refused; absent where nobody gossips.
     pub gossip: Option<GossipCounts>,
+    /// What is wrong; absent where nobody started its actor.
+    pub alarms: Option<AlarmHandle>,
     /// Restarts by actor.
     pub restarts: Vec<(&'static str, RestartCount)>,
     failed_attempts: Arc<auth::FailedAttempts>,
@@ -134,6 +148,10 @@ impl AdminState {
             started: Instant::now(),
             readiness: Arc::new(Readiness::default()),
             platform: None,
+            log: LogControl::default(),
+            connections: Vec::new(),
+            tracing: None,
+            alarms: None,
             monitor: None,
             identity: None,
             gossip: None,

@@ -8,9 +8,9 @@ use utoipa::{Modify, OpenApi};
 
 use super::problem::ProblemDocument;
 use super::{
-    agreements, arrival, backup, businesses, calls, clients, cluster, document, drill, forget,
-    gateways, health, history, identity, link_test, metrics, mini_programs, monitoring, one_key,
-    origins, package, platform, qr, regions, restore, schedules, spaces,
+    agreements, alarms, arrival, backup, businesses, calls, clients, cluster, document, drill,
+    forget, gateways, health, history, identity, link_test, log, metrics, mini_programs,
+    monitoring, one_key, origins, package, platform, qr, regions, restore, schedules, spaces,
 };
 
 #[derive(OpenApi)]
@@ -75,6 +75,15 @@ use super::{
         schedules::pause_schedule,
         schedules::resume_schedule,
         schedules::delete_schedule,
+        alarms::list_alarms,
+        alarms::get_alarm,
+        alarms::put_alarm,
+        alarms::delete_alarm,
+        alarms::test_alarm,
+        alarms::list_receivers,
+        alarms::get_receiver,
+        alarms::put_receiver,
+        alarms::delete_receiver,
         calls::list_calls,
         calls::get_call,
         monitoring::get_monitoring,
@@ -87,6 +96,9 @@ use super::{
         identity::make_join_token,
         identity::revoke,
         identity::rotate_keys,
+        log::get_log,
+        log::put_log,
+        log::reset_log,
         drill::cut,
         drill::heal,
         history::list_history,
@@ -151,8 +163,9 @@ fn needs_token(path: &str) -> bool {
 
 /// Whether what is sent there makes versions; what acts on nodes does not.
 fn changes_configuration(path: &str) -> bool {
-    let on_nodes = ["/forget", "/revoke", "/join-tokens", "/rotate-keys"];
-    !path.starts_with("/admin/v1/drill/") && !on_nodes.iter().any(|end| path.ends_with(end))
+    let of_nodes = path.starts_with("/admin/v1/cluster/");
+    let of_notices = path.starts_with("/admin/v1/alarms/") && path.ends_with("/test");
+    !path.starts_with("/admin/v1/drill/") && !of_nodes && !of_notices
 }
 
 // === impl Modify ===

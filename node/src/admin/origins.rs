@@ -7,7 +7,8 @@ use utoipa::ToSchema;
 use weir_config::object::Business;
 
 use super::AdminState;
-use super::metrics::Exposition;
+use super::metrics::Page;
+use super::metrics::families::{self as f, Family};
 use super::moment;
 use super::problem::Problem;
 use super::query::{NoParameters, Query};
@@ -136,48 +137,26 @@ fn check(result: CheckResult) -> CheckView {
     }
 }
 
-/// Name, help, and what of each address is summed up.
-type Sum = (&'static str, &'static str, fn(&AddressHealth) -> u64);
+/// A family, and what of each address is summed up.
+type Sum = (&'static Family, fn(&AddressHealth) -> u64);
 
 /// The addresses of all origins together: as many figures whatever is configured. Which address it is, is said by
 /// `/businesses/{business}/origins`.
-pub fn figures(table: &RoutingTable, page: &mut Exposition) {
+pub fn figures(table: &RoutingTable, page: &mut Page) {
     let addresses = table.origins.iter().flat_map(|origin| &origin.addresses);
     let health: Vec<AddressHealth> = addresses.map(AddressState::health).collect();
-    page.family(
-        "weir_origin_addresses",
-        "gauge",
-        "Addresses of origins with settings, by their condition on this node.",
-    );
+    page.family(&f::ORIGIN_ADDRESSES);
     for condition in Condition::ALL {
         let count = health.iter().filter(|h| h.condition == condition).count();
-        let label = [("condition", condition.as_str())];
-        page.sample("weir_origin_addresses", &label, count as u64);
+        page.sample(&f::ORIGIN_ADDRESSES, &[condition.as_str()], count);
     }
     let sums: [Sum; 4] = [
-        (
-            "weir_origin_failed_calls",
-            "Calls that got no answer from the address they went to, over the addresses configured now.",
-            |health| health.failed_calls,
-        ),
-        (
-            "weir_origin_ejections",
-            "Times an address was ejected, over the addresses configured now.",
-            |health| health.ejections,
-        ),
-        (
-            "weir_origin_passed_checks",
-            "Health checks that passed, over the addresses configured now.",
-            |health| health.passed_checks,
-        ),
-        (
-            "weir_origin_failed_checks",
-            "Health checks that failed, over the addresses configured now.",
-            |health| health.failed_checks,
-        ),
+        (&f::ORIGIN_FAILED_CALLS, |health| health.failed_calls),
+        (&f::ORIGIN_EJECTIONS, |health| health.ejections),
+        (&f::ORIGIN_PASSED_CHECKS, |health| health.passed_checks),
+        (&f::ORIGIN_FAILED_CHECKS, |health| health.failed_checks),
     ];
-    for (name, help, figure) in sums {
-        page.family(name, "gauge", help);
-        page.sample(name, &[], health.iter().map(figure).sum::<u64>());
+    for (family, figure) in sums {
+        page.single(family, health.iter().map(figure).sum::<u64>());
     }
 }

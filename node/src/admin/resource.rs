@@ -5,7 +5,9 @@ use actix_web::http::{StatusCode, header};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
-use weir_config::object::{AgreementText, Business, Gateway, MiniProgram, Region, Schedule, Space};
+use weir_config::object::{
+    AgreementText, Alarm, Business, Gateway, MiniProgram, Region, Schedule, Space,
+};
 use weir_config::operation;
 use weir_config::{Catalog, Kind, Object, ObjectKey, Record, Stamp};
 
@@ -102,6 +104,8 @@ pub fn shown(state: &AdminState, record: &Record) -> Option<Value> {
         Object::Authority(authority) => serde_json::to_value(authority),
         Object::AgreementText(text) => serde_json::to_value(text.view(state)),
         Object::Schedule(schedule) => serde_json::to_value(schedule),
+        Object::Alarm(alarm) => serde_json::to_value(alarm),
+        Object::AlarmReceiver(receiver) => serde_json::to_value(receiver.view(state)),
     }
     .ok()?;
     let fields = shown.as_object_mut()?;
@@ -230,6 +234,7 @@ shown_as_it_is!(MiniProgram, "mini program");
 shown_as_it_is!(Gateway, "gateway");
 shown_as_it_is!(Region, "region");
 shown_as_it_is!(Schedule, "schedule");
+shown_as_it_is!(Alarm, "alarm");
 
 impl Resource for AgreementText {
     const KIND: Kind = Kind::AgreementText;

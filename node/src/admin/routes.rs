@@ -12,10 +12,10 @@ use futures_util::FutureExt;
 use super::endpoint::{Endpoint, endpoint};
 use super::problem::Problem;
 use super::{
-    AdminState, agreements, arrival, auth, backup, businesses, calls, clients, cluster, document,
-    drill, forget, gateways, health, history, identity, link_test, metrics, mini_programs,
-    monitoring, one_key, openapi, origins, package, platform, qr, regions, restore, schedules,
-    spaces, write,
+    AdminState, agreements, alarms, arrival, auth, backup, businesses, calls, clients, cluster,
+    document, drill, forget, gateways, health, history, identity, link_test, log, metrics,
+    mini_programs, monitoring, one_key, openapi, origins, package, platform, qr, regions, restore,
+    schedules, spaces, write,
 };
 
 /// Where the API itself begins; everything under it but the OpenAPI document needs a token.
@@ -99,6 +99,17 @@ pub fn endpoints() -> Vec<Endpoint> {
             .post(schedules::pause_schedule),
         endpoint("/businesses/{business}/schedules/{schedule}/resume")
             .post(schedules::resume_schedule),
+        endpoint("/alarms").get(alarms::list_alarms),
+        endpoint("/alarms/{alarm}")
+            .get(alarms::get_alarm)
+            .put(alarms::put_alarm)
+            .delete(alarms::delete_alarm),
+        endpoint("/alarms/{alarm}/test").post(alarms::test_alarm),
+        endpoint("/alarm-receivers").get(alarms::list_receivers),
+        endpoint("/alarm-receivers/{receiver}")
+            .get(alarms::get_receiver)
+            .put(alarms::put_receiver)
+            .delete(alarms::delete_receiver),
         endpoint("/calls").get(calls::list_calls),
         endpoint("/calls/{call_id}").get(calls::get_call),
         endpoint("/monitoring").get(monitoring::get_monitoring),
@@ -111,6 +122,10 @@ pub fn endpoints() -> Vec<Endpoint> {
         endpoint("/cluster/nodes/{node}/revoke").post(identity::revoke),
         endpoint("/cluster/join-tokens").post(identity::make_join_token),
         endpoint("/cluster/rotate-keys").post(identity::rotate_keys),
+        endpoint("/cluster/nodes/{node}/log")
+            .get(log::get_log)
+            .put(log::put_log)
+            .delete(log::reset_log),
         endpoint("/drill/cut").post(drill::cut),
         endpoint("/drill/heal").post(drill::heal),
         endpoint("/history").get(history::list_history),

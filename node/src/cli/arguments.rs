@@ -6,8 +6,10 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::agreement::AgreementArgs;
+use super::alarm::AlarmArgs;
 use super::business::{AccessArgs, BusinessArgs, GrayArgs};
 use super::identity::{RevokeArgs, RotateArgs, TokenArgs};
+use super::log::LogArgs;
 use super::monitoring::{CallArgs, CallsArgs, MonitorArgs};
 use super::package::PackageArgs;
 use super::region::RegionArgs;
@@ -105,6 +107,10 @@ pub enum Spoken {
     Cluster(ClusterArgs),
     /// Tokens that let nodes into the cluster
     Token(TokenArgs),
+    /// What the nodes log: show it, or change it while they run, for a time or until they stop
+    Log(LogArgs),
+    /// What is watched, what is wrong now, and who is told
+    Alarm(AlarmArgs),
 }
 
 #[derive(Args)]
@@ -415,6 +421,8 @@ impl Spoken {
             Spoken::Monitor(args) => &args.connection,
             Spoken::Cluster(args) => &args.connection,
             Spoken::Token(args) => &args.connection,
+            Spoken::Log(args) => &args.connection,
+            Spoken::Alarm(args) => &args.connection,
         }
     }
 }

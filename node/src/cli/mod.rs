@@ -1,6 +1,7 @@
 //! The command line: runs a node or an echo origin, and speaks to the admin API of any node.
 
 mod agreement;
+mod alarm;
 mod apply;
 mod arguments;
 mod attach;
@@ -15,6 +16,7 @@ mod file;
 mod get;
 mod history;
 mod identity;
+mod log;
 mod monitoring;
 mod object;
 mod package;
@@ -109,5 +111,7 @@ async fn speak(spoken: Spoken, out: &mut dyn Write) -> Result<(), Failure> {
         Spoken::Monitor(args) => monitoring::monitor(&client, args, out).await,
         Spoken::Cluster(args) => cluster::run(&client, args, out).await,
         Spoken::Token(args) => identity::token(&client, args, out).await,
+        Spoken::Log(args) => log::run(&client, args, out).await,
+        Spoken::Alarm(args) => alarm::run(&client, args, out).await,
     }
 }

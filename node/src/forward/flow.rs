@@ -1,13 +1,14 @@
 //! What the two directions of one call share: who pays for its bytes, how far the upload is, and
 //! whether something ended the call early.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::Context;
 use std::time::Duration;
 
 use futures_util::task::AtomicWaker;
 use tokio::time::Instant;
+use uuid::Uuid;
 use weir_cluster::ledger::{Charge, Meter};
 use weir_config::access::PublicReason;
 
@@ -38,6 +39,8 @@ pub struct Flow {
     starved: AtomicBool,
     request_bytes: AtomicU64,
     response_bytes: AtomicU64,
+    /// Whose time is noted when it is over.
+    timed: OnceLock<Uuid>,
     /// For its record.
     pub journey: Journey,
 }
@@ -97,6 +100,7 @@ impl Flow {
             starved: AtomicBool::new(false),
             request_bytes: AtomicU64::new(0),
             response_bytes: AtomicU64::new(0),
+            timed: OnceLock::new(),
             journey: Journey::default(),
         })
     }
@@ -142,6 +146,11 @@ impl Flow {
         if self.journey.fail(error) {
             self.counters.count_error(error.fault());
         }
+    }
+
+    /// Notes how long the call takes in all once both directions are over.
+    pub fn time(&self, call_id: Uuid) {
+        let _ = self.timed.set(call_id);
     }
 
     pub fn gate(&self) -> Gate {
@@ -229,5 +238,13 @@ impl Flow {
         }
         self.gate_waker.register(cx.waker());
         self.gate()
+    }
+}
+
+impl Drop for Flow {
+    fn drop(&mut self) {
+        if let Some(call_id) = self.timed.get() {
+            self.counters.observe(self.started.elapsed(), *call_id);
+        }
     }
 }

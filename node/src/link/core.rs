@@ -15,6 +15,7 @@ use crate::link::connection;
 use crate::link::places::Places;
 use crate::routing::SharedRouting;
 use crate::settings::Settings;
+use crate::trace::Tracing;
 
 /// What the calls of one core share.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub struct Core {
     pub settings: Arc<Settings>,
     pub routing: SharedRouting,
     pub ids: CallIds,
+    /// Where calls leave their spans; absent where none are made.
+    pub tracing: Option<Tracing>,
     pub places: Places,
     /// No new connections and calls; those under way are finished.
     pub drain: CancellationToken,

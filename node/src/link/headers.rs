@@ -31,6 +31,7 @@ pub mod names {
     pub const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
     pub const SOURCE: HeaderName = HeaderName::from_static("x-wx-source");
     pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+    pub const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
     pub const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
 }
 
@@ -169,25 +170,6 @@ pub fn add_forwarded(headers: &mut HeaderMap, peer: IpAddr, secure: bool, host: 
     let proto = if secure { "https" } else { "http" };
     headers.insert(names::FORWARDED_PROTO, HeaderValue::from_static(proto));
     headers.insert(names::FORWARDED_HOST, value(host.to_owned()));
-}
-
-/// The trace that a call is part of, where its client says so.
-pub fn trace_id(headers: &HeaderMap) -> Option<u128> {
-    let text = headers.get(&names::TRACEPARENT)?.to_str().ok()?;
-    let id = text.get(3..35).filter(|_| text.get(2..3) == Some("-"))?;
-    u128::from_str_radix(id, 16).ok().filter(|&id| id != 0)
-}
-
-/// A `traceparent` (W3C Trace Context level 1, section 3.2) is passed on, or begun with the call's own id.
-pub fn add_traceparent(headers: &mut HeaderMap, call_id: uuid::Uuid) {
-    let legal = |value: &HeaderValue| {
-        value.len() >= 55 && value.as_bytes().iter().filter(|&&b| b == b'-').count() >= 3
-    };
-    if !headers.get(&names::TRACEPARENT).is_some_and(legal) {
-        let span = rand::random::<u64>() | 1;
-        let text = format!("00-{}-{span:016x}-00", call_id.simple());
-        headers.insert(names::TRACEPARENT, value(text));
-    }
 }
 
 #[cfg(test)]

@@ -29,6 +29,7 @@ mod well_known;
 pub use body::LinkBody;
 pub use clients::{ClientVersions, Count, VERSIONS_KEPT, Versions};
 pub(crate) use facts::head_bytes;
-pub(crate) use headers::{head_bytes_of, trace_id};
+pub(crate) use headers::{head_bytes_of, names, value as header_value};
 pub use live::{LiveRegions, follow_live_regions};
+pub use places::Connections;
 pub use start::{Config, LinkHandle, StartError, start};

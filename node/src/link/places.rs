@@ -10,6 +10,10 @@ use parking_lot::Mutex;
 /// Connections by client address, over all cores. Locked when one is opened and when one ends.
 pub type ByIp = Arc<Mutex<HashMap<IpAddr, usize>>>;
 
+/// How many connections a core has.
+#[derive(Clone, Debug, Default)]
+pub struct Connections(Arc<AtomicUsize>);
+
 /// The connections of one core.
 #[derive(Debug)]
 pub struct Places {
@@ -39,6 +43,10 @@ impl Places {
         }
     }
 
+    pub fn connections(&self) -> Connections {
+        Connections(self.taken.clone())
+    }
+
     /// `None` where there is no more room, for the core or for this client.
     pub fn take(&self, peer: IpAddr) -> Option<Place> {
         if self.taken.load(Ordering::Relaxed) >= self.per_core {
@@ -56,6 +64,14 @@ impl Places {
             by_ip: self.by_ip.clone(),
             peer,
         })
+    }
+}
+
+// === impl Connections ===
+
+impl Connections {
+    pub fn count(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
     }
 }
 

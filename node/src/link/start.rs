@@ -17,12 +17,13 @@ use crate::forward::{ForwardActor, OriginActor};
 use crate::link::clients;
 use crate::link::core::{self, Core};
 use crate::link::listen::listeners;
-use crate::link::places::{ByIp, Places};
+use crate::link::places::{ByIp, Connections, Places};
 use crate::monitor::{self, MonitorHandle};
 use crate::routing::SharedRouting;
 use crate::settings::Settings;
 use crate::supervise::{Supervised, supervise};
 use crate::tls::{self, TlsError};
+use crate::trace::Tracing;
 
 /// What the link needs.
 #[derive(Clone, Debug)]
@@ -30,6 +31,8 @@ pub struct Config {
     pub settings: Arc<Settings>,
     pub node: NodeId,
     pub routing: SharedRouting,
+    /// Where calls leave their spans; absent where none are made.
+    pub tracing: Option<Tracing>,
     /// Absent: calls are neither counted nor recorded.
     pub monitor: Option<MonitorHandle>,
 }
@@ -66,6 +69,8 @@ pub struct LinkHandle {
     stop: CancellationToken,
     tasks: TaskTracker,
     arbiters: Vec<Arbiter>,
+    /// By core.
+    pub connections: Vec<Connections>,
     _forward: Vec<Supervised<ForwardActor>>,
     /// Checks the health of origins, once for all cores.
     pub origin_actor: Supervised<OriginActor>,
@@ -96,6 +101,7 @@ pub fn start(config: Config) -> Result<LinkHandle, StartError> {
         stop: CancellationToken::new(),
         tasks: TaskTracker::new(),
         arbiters: vec![checks],
+        connections: Vec::with_capacity(cores),
         _forward: Vec::with_capacity(cores),
         origin_actor,
     };
@@ -113,6 +119,13 @@ pub fn start(config: Config) -> Result<LinkHandle, StartError> {
             handle.stop.clone(),
             handle.tasks.clone(),
         );
+        let limits = &settings.limits;
+        let places = Places::new(
+            limits.connections_per_core,
+            by_ip,
+            limits.connections_per_ip,
+        );
+        handle.connections.push(places.connections());
         let station = config.monitor.as_ref().and_then(|it| it.station(cores));
         let (started, has_started) = mpsc::channel();
         arbiter.spawn(async move {
@@ -120,16 +133,12 @@ pub fn start(config: Config) -> Result<LinkHandle, StartError> {
             while crate::forward::current().is_none() {
                 tokio::task::yield_now().await;
             }
-            let limits = &config.settings.limits;
             let core = Rc::new(Core {
-                places: Places::new(
-                    limits.connections_per_core,
-                    by_ip,
-                    limits.connections_per_ip,
-                ),
+                places,
                 settings: config.settings.clone(),
                 routing: config.routing,
                 ids: CallIds::new(&config.node),
+                tracing: config.tracing,
                 drain,
                 stop,
                 tasks,

@@ -25,6 +25,7 @@ use crate::link::headers::{self, names};
 use crate::link::{LinkBody, clients, cors, envelope, facts, interim, public, upgrade, well_known};
 use crate::monitor::{Draft, Recorder};
 use crate::routing::{BusinessCounters, RoutingTable};
+use crate::trace::{self, TraceContext};
 
 /// One call on its way.
 pub struct Call {
@@ -34,6 +35,8 @@ pub struct Call {
     pub arrived: Instant,
     pub core: Rc<Core>,
     pub connection: Arc<ConnectionState>,
+    /// Its place in a trace, where spans are made.
+    trace: Option<TraceContext>,
     /// `Origin`: the page that calls, where a browser says so.
     page: Option<HeaderValue>,
     /// What every answer says of the business, once that is known.
@@ -68,9 +71,15 @@ pub async fn serve(
     let under_way = connection.begin_call();
     let (id, arrived) = (core.ids.mint(), Instant::now());
     let record = Recorder::begin(id, arrived, connection.peer, connection.secure);
-    record.note(|draft| draft.accept_us = connection.accepted_us());
+    let tracing = core.tracing.as_ref();
+    let trace = tracing.map(|it| it.sampler.begin(request.headers(), id));
+    record.note(|draft| {
+        draft.accept_us = connection.accepted_us();
+        draft.trace = tracing.and_then(|tracing| tracing.sampled(trace));
+    });
     let call = Call {
         id,
+        trace,
         id_value: headers::value(id.to_string()),
         arrived,
         core,
@@ -92,6 +101,8 @@ pub async fn serve(
     call.connection.answer().await;
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         call.connection.hand_over();
+    } else if let Some(flow) = call.flow.get() {
+        flow.time(call.id);
     }
     call.answered(&response);
     Ok(response.map(|body| body.during(under_way, call.record.take())))
@@ -382,7 +393,7 @@ impl Call {
         );
         headers.insert(names::EXPECTED_TIMEOUT, HeaderValue::from(left));
         headers::add_forwarded(headers, self.connection.peer, self.connection.secure, host);
-        headers::add_traceparent(headers, self.id);
+        trace::hand_on(headers, self.trace.as_ref(), self.id);
     }
 
     /// The headers that tell the client about the call.

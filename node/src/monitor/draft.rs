@@ -19,6 +19,7 @@ use weir_config::object::EnvVersion;
 use super::figures::{Counted, Outcome};
 use super::station;
 use crate::forward::{CallError, FailedAttempt, Failure, Fault, Flow};
+use crate::trace::SampledCall;
 
 /// What became of the call by the decision of `CONTRACT.md` 1.1.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -63,6 +64,8 @@ pub struct Draft {
     /// 0: the client went away before it was answered.
     pub status: u16,
     pub trace_id: Option<u128>,
+    /// Of a sampled call: where its span goes.
+    pub trace: Option<SampledCall>,
     flow: Option<Arc<Flow>>,
     /// Of calls without a flow.
     request_bytes: u64,
@@ -183,6 +186,7 @@ impl Draft {
             detail: String::new(),
             status: 0,
             trace_id: None,
+            trace: None,
             flow: None,
             request_bytes: 0,
             response_bytes: 0,
@@ -208,7 +212,7 @@ impl Draft {
         self.method = parts.method.clone();
         self.http_version = parts.version;
         self.request_bytes = crate::link::head_bytes(parts);
-        self.trace_id = crate::link::trace_id(&parts.headers);
+        self.trace_id = crate::trace::TraceParent::of(&parts.headers).map(|parent| parent.trace_id);
         let path_and_query = parts.uri.path_and_query().map_or("/", |it| it.as_str());
         self.set_text(path_and_query, None);
     }

@@ -26,6 +26,7 @@ mod recent;
 mod record;
 mod rollup;
 mod series;
+mod span;
 mod station;
 mod tally;
 mod varint;

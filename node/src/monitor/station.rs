@@ -129,6 +129,9 @@ pub(super) fn of_text() -> (usize, bool) {
 /// Counts a call that is over, and hands its record on.
 pub(super) fn finish(mut draft: Box<Draft>) {
     draft.finish();
+    if let Some(sampled) = draft.trace.take() {
+        sampled.leave(|context| draft.span(context));
+    }
     with(|station| station.take(draft));
 }
 

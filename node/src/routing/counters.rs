@@ -1,9 +1,13 @@
 //! What became of the calls of one business on this node: counted by the cores, read by `/metrics`.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
+use uuid::Uuid;
 use weir_config::access::PublicReason;
 
+use super::latency::{Latency, LatencyFigures};
 use crate::forward::Fault;
 
 /// Figures of one business since this node has known it. Every operation is relaxed: each figure is exact
@@ -13,6 +17,8 @@ pub struct BusinessCounters {
     link: Use,
     public: [Use; REASONS.len()],
     errors: [AtomicU64; FAULTS.len()],
+    /// Made with the first call: most businesses of a large cluster are idle on most nodes.
+    latency: OnceLock<Box<Latency>>,
 }
 
 /// Calls and their bytes.
@@ -92,6 +98,21 @@ impl BusinessCounters {
             Fault::Origin => 2,
         };
         self.errors[place].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A call that went to the origin is over.
+    pub fn observe(&self, took: Duration, call_id: Uuid) {
+        self.latency
+            .get_or_init(Box::default)
+            .observe(took, call_id);
+    }
+
+    /// How long its calls took.
+    pub fn latency(&self) -> LatencyFigures {
+        self.latency
+            .get()
+            .map(|latency| latency.figures())
+            .unwrap_or_default()
     }
 
     pub fn figures(&self) -> BusinessFigures {

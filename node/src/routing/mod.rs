@@ -1,6 +1,7 @@
 //! What the link reads of the configuration: one immutable table, swapped whole.
 
 mod counters;
+mod latency;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use crate::forward::{ConfiguredOrigin, ConfiguredOrigins};
 use crate::link::{ClientVersions, LiveRegions};
 
 pub use counters::{BusinessCounters, BusinessFigures, FAULTS, REASONS, Use, UseFigures};
+pub use latency::{BOUNDS_S, Exemplar, Latency, LatencyFigures};
 
 /// Everything a call looks up, compiled from one state of the configuration.
 #[derive(Debug, Default)]

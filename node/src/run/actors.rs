@@ -9,6 +9,7 @@ use weir_cluster::mesh::MeshHandle;
 
 use super::StartError;
 use crate::admin::RestartCount;
+use crate::alarm::{self, AlarmHandle, AlarmParts};
 use crate::config_actor::{ConfigActor, ConfigHandle, ConfigParts, now_ms};
 use crate::identity::{IdentityActor, IdentityParts};
 use crate::platform::{PlatformActor, PlatformParts};
@@ -68,6 +69,12 @@ pub(super) fn start_identity(arbiter: &Arbiter, parts: IdentityParts) -> Supervi
     supervise(&arbiter.handle(), "IdentityActor", move || {
         IdentityActor::new(&parts)
     })
+}
+
+/// Starts what watches for alarms, and answers other nodes what they need for that.
+pub(super) fn start_alarms(arbiter: &Arbiter, parts: AlarmParts) -> AlarmHandle {
+    alarm::answer_others(&parts);
+    AlarmHandle::start(&arbiter.handle(), parts)
 }
 
 pub(super) fn start_platform(arbiter: &Arbiter, parts: PlatformParts) -> Supervised<PlatformActor> {

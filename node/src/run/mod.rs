@@ -25,6 +25,7 @@ use weir_cluster::replication::ConfigSnapshot;
 use weir_config::NodeId;
 
 use crate::admin::{self, AdminState, Readiness};
+use crate::alarm::{AlarmParts, FactSources};
 use crate::config_actor::{
     ConfigHandle, ConfigOptions, ConfigParts, Published, SharedStore, ensure_admin_token,
     open_replica, remembered_members,
@@ -36,7 +37,9 @@ use crate::quota::{QuotaHandle, QuotaParts};
 use crate::seal::SealKey;
 use crate::settings::Settings;
 use crate::store::{DataDir, Store};
-use crate::{link, telemetry};
+use crate::telemetry::LogControl;
+use crate::trace::Tracing;
+use crate::{link, telemetry, trace};
 use actors::Routing;
 
 pub use error::StartError;
@@ -47,18 +50,20 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub(crate) const OWNER: &str = "node";
 /// Time for the link's connections to close once they are told to.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
+/// Time for the last spans to reach the collector.
+const SPANS_STOP_TIMEOUT: Duration = Duration::from_secs(2);
 /// Time for the admin API and the mesh to end after a stop; what is left then is cut.
 const SERVERS_STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Runs a node until SIGTERM or SIGINT. What keeps it from starting is one sentence on standard error,
 /// with exit status 1.
 pub fn run(settings: Settings) -> ExitCode {
-    telemetry::init(&settings.log, &settings.node.id);
+    let log = telemetry::init(&settings.log, &settings.node.id);
     // Fails only where one is installed already, which is then the one to use.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let outcome = actix::System::new().block_on(async {
         let stop = stop::signalled()?;
-        let node = Node::start(Arc::new(settings)).await?;
+        let node = Node::start(Arc::new(settings), log).await?;
         // The sender lives as long as the process.
         let signal = stop.await.unwrap_or("the end of its signals");
         node.stop(signal).await;
@@ -85,6 +90,9 @@ struct Node {
     monitor_thread: Arbiter,
     /// Admin API and mesh port.
     servers: Vec<ServerHandle>,
+    tracing: Option<Tracing>,
+    trace_thread: Arbiter,
+    alarm_thread: Arbiter,
     platform_thread: Arbiter,
     config_thread: Arbiter,
     store: SharedStore,
@@ -104,7 +112,7 @@ struct Ports {
 // === impl Node ===
 
 impl Node {
-    async fn start(settings: Arc<Settings>) -> Result<Self, StartError> {
+    async fn start(settings: Arc<Settings>, log: LogControl) -> Result<Self, StartError> {
         let began = Instant::now();
         let id = node_id(&settings)?;
         let data_dir = DataDir::lock(&settings.node.data_dir)?;
@@ -161,6 +169,9 @@ impl Node {
         quota.terms.burst = Duration::from_millis(settings.package.burst_ms);
         quota.plan_terms.fence = Duration::from_millis(settings.package.fence_ms);
         let routing = Routing::start(quota, &settings.link.base_domain).await?;
+        let trace_thread = actors::arbiter()?;
+        let traces = trace::start(&trace_thread.handle(), &settings);
+        let tracing = traces.as_ref().map(|(tracing, _)| tracing.clone());
         let monitor_thread = actors::arbiter()?;
         let monitor =
             MonitorHandle::start(&monitor_thread.handle(), &settings, routing.table.clone());
@@ -168,6 +179,7 @@ impl Node {
             settings: settings.clone(),
             node: id.clone(),
             routing: routing.table.clone(),
+            tracing: tracing.clone(),
             monitor: Some(monitor.clone()),
         })?;
 
@@ -229,6 +241,20 @@ impl Node {
         };
         let keeper = actors::start_identity(&config_thread, identity.clone());
 
+        let alarm_thread = actors::arbiter()?;
+        let certificates =
+            crate::tls::certificate_ends(&settings).map_err(link::StartError::from)?;
+        let sources = FactSources::new(&routing.quota, &routing.table, &monitor, certificates);
+        let (name, view) = (settings.node.cluster.clone(), membership.view());
+        let alarm_parts = AlarmParts::new(
+            (id.clone(), name),
+            &handle,
+            view,
+            &mesh,
+            sources,
+            &store,
+            &settings.tls,
+        );
         let platform_thread = actors::arbiter()?;
         let platform = PlatformParts {
             settings: settings.clone(),
@@ -250,6 +276,8 @@ impl Node {
             id.clone(),
         );
         state.started = began;
+        state.log = log;
+        state.connections.clone_from(&link.connections);
         let cluster = membership.view();
         let watching = ClusterMonitor::new(monitor.clone(), mesh.clone(), cluster);
         watching.answer_others();
@@ -273,6 +301,16 @@ impl Node {
             ("ScheduleActor", actors::restarts(&schedules)),
             ("OriginActor", actors::restarts(&link.origin_actor)),
         ];
+        if let Some((_, actor)) = &traces {
+            state.restarts.push(("TraceActor", actors::restarts(actor)));
+        }
+        state.tracing.clone_from(&tracing);
+        let alarms = actors::start_alarms(&alarm_thread, alarm_parts);
+        state.restarts.push(("AlarmActor", {
+            let alarms = alarms.clone();
+            Arc::new(move || alarms.restarts())
+        }));
+        state.alarms = Some(alarms);
         admin::answer_others(&state);
         let readiness = state.readiness.clone();
         let server = admin::server(state, ports.admin).map_err(StartError::Admin)?;
@@ -298,6 +336,9 @@ impl Node {
             monitor,
             monitor_thread,
             servers,
+            tracing,
+            trace_thread,
+            alarm_thread,
             platform_thread,
             config_thread,
             store,
@@ -319,6 +360,9 @@ impl Node {
         if closing.await.is_err() {
             tracing::warn!("connections of the link did not close in time and are cut");
         }
+        if let Some(tracing) = &self.tracing {
+            tracing.finish(SPANS_STOP_TIMEOUT).await;
+        }
         self.monitor.finish().await;
         // No call is under way: what is left goes to the others, with the word that this node leaves.
         self.quota.leave().await;
@@ -332,6 +376,8 @@ impl Node {
             tracing::warn!("the admin API or the mesh did not end in time and is cut");
         }
         self.mesh.stop();
+        self.trace_thread.stop();
+        self.alarm_thread.stop();
         self.monitor_thread.stop();
         self.platform_thread.stop();
         self.config_thread.stop();

@@ -19,3 +19,4 @@ mod turn;
 pub use actor::{Clock, ScheduleActor, ScheduleParts};
 pub use calls::answer_calls;
 pub use recent::{Calls, CallsByRise, RecentCalls};
+pub use turn::{Turn, Turns};

@@ -95,12 +95,19 @@ pub const SETTINGS: &[Setting] = &[
     setting("monitor.access_log_mb", Number, "100", "MiB at which the access log is turned over, 1 to 1,048,576."),
     setting("monitor.access_log_files", Number, "5", "Files of the access log, the newest included, 1 to 1,000."),
     setting("log.format", Text, "text", "`text` or `json`."),
-    setting("log.level", Text, "info", "`error`, `warn`, `info`, `debug`, `trace`, or per module as in `info,weir::link=debug`."),
+    setting("log.level", Text, "info", "`off`, `error`, `warn`, `info`, `debug`, `trace`, or per module as in `info,weir::link=debug`. Changed while the node runs by `weir log` (logs.md)."),
+    setting("traces.endpoint", OptionalText, "", "Collector of traces, OTLP over HTTP with protobuf, as in `http://collector:4318/v1/traces` (traces.md). Not set: no spans are made."),
+    setting("traces.sample_per_10000", Number, "100", "Of 10,000 calls whose caller does not say whether its trace is sampled, so many are; 0 to 10,000."),
+    setting("traces.follow_parent", Flag, "true", "Whether a caller that says so in `traceparent` decides. `false` where callers are not yours: then the share above holds for all."),
+    setting("traces.headers", List, "[]", "Headers for the collector, each `name=value`, such as `authorization=Bearer …`. Better given as a variable. Never shown."),
+    setting("traces.queue_spans", Number, "8192", "Spans that wait for the collector at most, 1 to 1,000,000; what is beyond is dropped and counted."),
+    setting("traces.timeout_ms", Number, "10000", "Time for one request to the collector, milliseconds, 100 to 60,000."),
 ];
 
 /// The settings whose values are secrets.
-const SECRET: [&str; 5] = [
+const SECRET: [&str; 6] = [
     "mesh.join",
+    "traces.headers",
     "seal.key",
     "platform.wechat.component_secret",
     "platform.wechat.message_token",

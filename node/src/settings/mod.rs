@@ -18,6 +18,7 @@ mod monitor;
 mod platform;
 #[cfg(test)]
 mod tests;
+mod traces;
 mod validate;
 
 pub use catalogue::{SETTINGS, Setting, ValueKind};
@@ -25,6 +26,7 @@ pub use error::SettingsError;
 pub use load::{load, load_from};
 pub use monitor::MonitorSettings;
 pub use platform::{PlatformSettings, Provider, SealSettings, WechatComponent, WechatSettings};
+pub use traces::TracesSettings;
 
 /// All settings. `[section] key` in the file is `WEIR_SECTION_KEY` in the environment.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -53,6 +55,8 @@ pub struct Settings {
     pub monitor: MonitorSettings,
     #[serde(default)]
     pub log: LogSettings,
+    #[serde(default)]
+    pub traces: TracesSettings,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]

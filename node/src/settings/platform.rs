@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::validate::within;
+use super::validate::{http_url, within};
 use crate::platform::MessageKeys;
 use crate::seal::Secret;
 
@@ -125,16 +125,6 @@ pub(super) fn check(
         return Err(("seal.key", why.to_owned()));
     }
     Ok(())
-}
-
-fn http_url(text: &str) -> Result<(), String> {
-    let uri = text.parse::<http::Uri>().ok();
-    let whole = uri.is_some_and(|uri| {
-        let scheme = matches!(uri.scheme_str(), Some("http" | "https"));
-        scheme && uri.host().is_some_and(|host| !host.is_empty()) && uri.query().is_none()
-    });
-    let say = || format!("`{text}` is no URL: write https://host, without a query");
-    whole.then_some(()).ok_or_else(say)
 }
 
 // === defaults ===

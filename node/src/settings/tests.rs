@@ -88,6 +88,8 @@ fn every_setting_can_be_set_by_the_environment() {
             }
             ("node.data_dir" | "tls.origin_ca_file", _) => ("/a/b", "/a/b"),
             ("node.id" | "node.region" | "node.cluster" | "link.base_domain", _) => ("x9", "x9"),
+            ("traces.headers", _) => ("api-key=planted, x=planted", "[***,***]"),
+            ("traces.endpoint", _) => ("http://x9:4318/v1/traces", "http://x9:4318/v1/traces"),
             ("mesh.seeds", _) => ("a:1, b:2", "[a:1,b:2]"),
             ("tls.certificates", _) => (
                 r#"[{names = ["n.example"], cert_file = "c", key_file = "k"}]"#,
@@ -256,7 +258,7 @@ fn names_that_cannot_be_used_are_refused() {
         "node.region in the variable WEIR_NODE_REGION cannot be used: `Shang_Hai` is not a DNS label"
     ));
     assert!(refused("[link]\nbase_domain = \"a..b\"\n").contains("`a..b` is not a domain"));
-    assert!(refused("[log]\nlevel = \"weir=lots\"\n").contains("is not a log level"));
+    assert!(refused("[log]\nlevel = \"weir=lots\"\n").contains("`lots` is no level"));
     assert!(refused("[mesh]\nseeds = [\"host\"]\n").contains("`host` is not host:port"));
 }
 

@@ -57,6 +57,8 @@ pub(super) fn validate(
     )?;
     super::platform::check(&settings.seal, &settings.platform)
         .map_err(|(key, why)| wrong(key, why))?;
+    super::traces::check(&settings.traces, settings.monitor.enabled)
+        .map_err(|(key, why)| wrong(key, why))?;
     let bounds = limits(settings)
         .into_iter()
         .chain(super::monitor::bounds(settings));
@@ -216,6 +218,16 @@ fn dialled(address: SocketAddr, advertise: Option<&str>) -> Result<(), String> {
     Ok(())
 }
 
+pub(super) fn http_url(text: &str) -> Result<(), String> {
+    let uri = text.parse::<http::Uri>().ok();
+    let whole = uri.is_some_and(|uri| {
+        let scheme = matches!(uri.scheme_str(), Some("http" | "https"));
+        scheme && uri.host().is_some_and(|host| !host.is_empty()) && uri.query().is_none()
+    });
+    let say = || format!("`{text}` is no URL: write https://host, without a query");
+    whole.then_some(()).ok_or_else(say)
+}
+
 fn reachable(text: &str) -> Result<(), String> {
     host_and_port(text)?;
     let address: Option<SocketAddr> = text.parse().ok();
@@ -237,8 +249,6 @@ fn host_and_port(text: &str) -> Result<(), String> {
 }
 
 fn log_level(text: &str) -> Result<(), String> {
-    let parsed = tracing_subscriber::EnvFilter::builder().parse(text);
-    let whole = parsed.is_ok() && !text.trim().is_empty();
-    let say = || format!("`{text}` is not a log level: write as in info or info,weir::link=debug");
-    whole.then_some(()).ok_or_else(say)
+    let parsed = text.parse::<crate::telemetry::Levels>();
+    parsed.map(drop).map_err(|error| error.to_string())
 }

@@ -1,5 +1,6 @@
 //! Certificates: by name for the link, and the authorities that origins are checked against.
 
+mod certificate_end;
 mod development;
 mod error;
 mod origin_roots;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 
+pub use certificate_end::{CertificateEnd, certificate_ends};
 pub use error::TlsError;
 pub use origin_roots::{origin_tls, origin_tls_trusting};
 

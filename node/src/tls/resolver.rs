@@ -108,6 +108,7 @@ mod tests {
             limits: Limits::default(),
             monitor: Default::default(),
             log: LogSettings::default(),
+            traces: Default::default(),
         }
     }
 

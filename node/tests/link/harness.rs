@@ -92,6 +92,7 @@ pub fn settings(data_dir: &std::path::Path, limits: Limits) -> Settings {
         limits,
         monitor: MonitorSettings::default(),
         log: LogSettings::default(),
+        traces: Default::default(),
     }
 }
 
@@ -206,6 +207,7 @@ impl Bench {
             settings: Arc::new(settings),
             node: node(),
             routing: routing.clone(),
+            tracing: None,
             monitor: Some(monitor.clone()),
         };
         Bench {

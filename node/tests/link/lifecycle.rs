@@ -154,6 +154,7 @@ async fn a_taken_port_is_said_with_the_setting_and_the_fix() {
         settings: settings.into(),
         node: node(),
         routing: Default::default(),
+        tracing: None,
         monitor: None,
     };
     let said = weir::link::start(config).unwrap_err().to_string();

@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::catalog::Catalog;
-use crate::object::{AgreementText, Business, Gateway, MiniProgram, Object, Region, Space};
+use crate::object::{AgreementText, Alarm, Business, Gateway, MiniProgram, Object, Region, Space};
 use crate::operation::region;
 
-/// What is configured, without history, tokens, and schedules (which are on their way, and would begin anew). Lists are in the order of the ids.
+/// What is configured, without history, tokens, receivers of alarms, and schedules (which are on their way, and would begin anew). Lists are in the order of the ids.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Document {
@@ -30,6 +30,10 @@ pub struct Document {
     pub gateways: Vec<Gateway>,
     #[serde(default)]
     pub businesses: Vec<Business>,
+    /// Those that somebody has set; the built-in ones are as they are. Empty: the alarms stay as they are. Receivers are
+    /// in no document, since their URLs are secrets.
+    #[serde(default)]
+    pub alarms: Vec<Alarm>,
 }
 
 /// The configuration as a document. The same configuration always gives the same document.
@@ -41,6 +45,7 @@ pub fn export(catalog: &Catalog) -> Document {
         spaces: catalog.spaces().cloned().collect(),
         gateways: catalog.gateways().cloned().collect(),
         businesses: catalog.businesses().cloned().collect(),
+        alarms: catalog.alarms().cloned().collect(),
     }
 }
 
@@ -59,12 +64,14 @@ impl Document {
         let spaces = placed("spaces", &self.spaces, Object::Space);
         let gateways = placed("gateways", &self.gateways, Object::Gateway);
         let businesses = placed("businesses", &self.businesses, Object::Business);
+        let alarms = placed("alarms", &self.alarms, Object::Alarm);
         regions
             .chain(programs)
             .chain(texts)
             .chain(spaces)
             .chain(gateways)
             .chain(businesses)
+            .chain(alarms)
     }
 }
 

@@ -40,7 +40,7 @@ pub enum Action {
 }
 
 /// Plans how to make the configuration what the document says, checking the whole outcome first. `prune`
-/// deletes what the document lacks, tokens and schedules never; regions and agreement texts only where it lists
+/// deletes what the document lacks, tokens and schedules never; regions, agreement texts and alarms only where it lists
 /// any.
 ///
 /// # Errors
@@ -74,6 +74,7 @@ pub fn plan(
             let listed = match key.kind {
                 Kind::Region => !document.regions.is_empty(),
                 Kind::AgreementText => !document.agreement_texts.is_empty(),
+                Kind::Alarm => !document.alarms.is_empty(),
                 _ => true,
             };
             listed && !places.contains_key(key)

@@ -8,7 +8,7 @@ use super::Document;
 use crate::operation::field;
 use crate::refusal::Refusal;
 
-const LISTS: &str = "regions, mini_programs, agreement_texts, spaces, gateways, businesses";
+const LISTS: &str = "regions, mini_programs, agreement_texts, spaces, gateways, businesses, alarms";
 
 // === impl Document ===
 
@@ -31,6 +31,7 @@ impl Document {
                 "spaces" => document.spaces = items(name, value)?,
                 "gateways" => document.gateways = items(name, value)?,
                 "businesses" => document.businesses = items(name, value)?,
+                "alarms" => document.alarms = items(name, value)?,
                 _ => {
                     let detail = format!("There is no such list. The lists are: {LISTS}.");
                     return Err(Refusal::invalid(field::shown(name), detail));

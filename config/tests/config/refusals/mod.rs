@@ -1,6 +1,7 @@
 //! Every refusal of the operations: its code, its field, its sentence. What stands in the source and is not met
 //! by a row here fails the test, so that no refusal is without one.
 
+mod alarms;
 mod attaching;
 mod documents;
 mod elastic;
@@ -48,6 +49,7 @@ fn rows() -> Vec<Row> {
     rows.extend(schedules::rows());
     rows.extend(elastic::rows());
     rows.extend(nodes::rows());
+    rows.extend(alarms::rows());
     rows
 }
 

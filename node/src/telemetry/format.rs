@@ -1,80 +1,22 @@
-//! Structured logs on standard error, every line with the node's name.
+//! The format of a line of log: another format's, with the node's name in it.
 
 use std::fmt;
-use std::io::IsTerminal;
-use std::panic::PanicHookInfo;
 
 use tracing::{Event, Subscriber};
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::format::{Format, Json, JsonFields, Writer};
+use tracing_subscriber::fmt::format::{Format, Json, Writer};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::settings::{LogFormat, LogSettings};
-
 /// Puts the node's name into what another format writes.
-struct Named<F> {
-    node: String,
-    inner: F,
+pub(super) struct Named<F> {
+    pub node: String,
+    pub inner: F,
 }
 
 /// Text: `node` before the line.
-type NamedText = Named<Format>;
+pub(super) type NamedText = Named<Format>;
 /// JSON: `"node"` as the first field.
-type NamedJson = Named<Format<Json>>;
-
-/// Starts logging for the process, panics included. Once a process; later calls change nothing.
-///
-/// The level was checked with the settings; one that cannot be read here counts as `info`.
-pub fn init(settings: &LogSettings, node: &str) {
-    let filter = filter(&settings.level);
-    let node = node.to_owned();
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        // What is said of a log that takes no writes would go to that same log, and panic there.
-        .log_internal_errors(false)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
-    let started = match settings.format {
-        LogFormat::Text => {
-            let inner = Format::default();
-            builder.event_format(NamedText { node, inner }).try_init()
-        }
-        LogFormat::Json => {
-            let inner = Format::default().json().flatten_event(true);
-            let builder = builder.fmt_fields(JsonFields::new());
-            builder.event_format(NamedJson { node, inner }).try_init()
-        }
-    };
-    if started.is_ok() {
-        std::panic::set_hook(Box::new(log_panic));
-    }
-}
-
-fn filter(level: &str) -> EnvFilter {
-    let filter = EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"));
-    // Its comings and goings at `info` say nothing of a node; who names it gets it.
-    match "actix_server=warn".parse() {
-        Ok(quieter) if !level.contains("actix") => filter.add_directive(quieter),
-        _ => filter,
-    }
-}
-
-fn log_panic(panic: &PanicHookInfo<'_>) {
-    let at = panic
-        .location()
-        .map(ToString::to_string)
-        .unwrap_or_default();
-    let message = panic.payload_as_str().unwrap_or("no message");
-    let thread = std::thread::current();
-    let thread = thread.name().unwrap_or("unnamed");
-    tracing::error!(
-        message,
-        at,
-        thread,
-        "a panic; what it happened in is started again"
-    );
-}
+pub(super) type NamedJson = Named<Format<Json>>;
 
 // === impl Named ===
 
@@ -120,6 +62,7 @@ mod tests {
     use std::sync::Arc;
 
     use parking_lot::Mutex;
+    use tracing_subscriber::fmt::format::JsonFields;
 
     use super::*;
 
