@@ -45,6 +45,16 @@ async fn agree_on(cluster: &Cluster, node: usize, space: &str) -> Duration {
     begin.elapsed()
 }
 
+/// The same five times: the median and the longest.
+async fn agree_often(cluster: &Cluster, node: usize, space: &str) -> (Duration, Duration) {
+    let mut took = Vec::new();
+    for n in 0..5 {
+        took.push(agree_on(cluster, node, &format!("{space}-{n}")).await);
+    }
+    took.sort();
+    (took[2], took[4])
+}
+
 #[tokio::test]
 async fn whoever_records_the_mesh_reads_nothing_of_it() {
     let mut cluster = Cluster::start_wired(3, LIMITS).await;
@@ -149,23 +159,24 @@ async fn two_nodes_that_cannot_reach_each_other_do_so_by_way_of_a_third() {
 async fn on_slow_broken_and_silent_wires_all_agree_still() {
     let cluster = Cluster::start_wired(3, LIMITS).await;
     let mut table = Vec::new();
-    let mut row =
-        |what: &str, took: Duration| table.push(format!("{what:<46} {:>6} ms", took.as_millis()));
-    row("whole", agree_on(&cluster, 0, "whole").await);
+    let mut row = |what: &str, (median, longest): (Duration, Duration)| {
+        let (median, longest) = (median.as_millis(), longest.as_millis());
+        table.push(format!("{what:<40} {median:>6} ms {longest:>6} ms"));
+    };
+    row("whole", agree_often(&cluster, 0, "whole").await);
     for (what, bandwidth_bps, delay_ms) in [
         ("50 ms each way", 1_000_000_000, 50),
         ("256 kbit/s", 256_000, 0),
         ("256 kbit/s, 100 ms each way", 256_000, 100),
     ] {
         let delay = Duration::from_millis(delay_ms);
-        cluster.wires.slow(Some(Slow {
+        let slow = Slow {
             bandwidth_bps,
             delay,
-        }));
-        row(
-            what,
-            agree_on(&cluster, 0, &format!("s{bandwidth_bps}-{delay_ms}")).await,
-        );
+        };
+        cluster.wires.slow(Some(slow));
+        let space = format!("s{bandwidth_bps}-{delay_ms}");
+        row(what, agree_often(&cluster, 0, &space).await);
     }
     cluster.wires.slow(None);
 
@@ -178,7 +189,7 @@ async fn on_slow_broken_and_silent_wires_all_agree_still() {
     });
     row(
         "every connection reset each 300 ms",
-        agree_on(&cluster, 1, "reset").await,
+        agree_often(&cluster, 1, "reset").await,
     );
     resetting.abort();
 
@@ -186,12 +197,13 @@ async fn on_slow_broken_and_silent_wires_all_agree_still() {
     cluster.wires.silence(&a, &c);
     row(
         "two nodes half-open to each other",
-        agree_on(&cluster, 0, "silent").await,
+        agree_often(&cluster, 0, "silent").await,
     );
     cluster.wires.heal();
-    row("whole again: all agree after", cluster.agree().await);
+    let again = cluster.agree().await;
+    row("whole again", (again, again));
     println!(
-        "time until all three nodes have a change:\n{}",
+        "time until all three nodes have a change, median and longest of five:\n{}",
         table.join("\n")
     );
 }
