@@ -179,13 +179,9 @@ async fn certificates_are_renewed_while_the_cluster_runs_and_nobody_is_missed() 
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    for node in 0..3 {
+    for (node, before) in before.into_iter().enumerate() {
         let now = metric(&cluster, node, ends).await;
-        assert!(
-            now >= before[node] + 6,
-            "node {node}: {now} after {}",
-            before[node]
-        );
+        assert!(now >= before + 6, "node {node}: {now} after {before}");
         let log = cluster.nodes[node].log();
         renewed += log.matches("certificate is renewed").count();
     }
