@@ -229,6 +229,12 @@ async fn a_revoked_node_is_out_at_once_and_comes_back_with_a_new_token_only() {
             404
         );
     }
+    wait_until("it says that it is not wanted", async || {
+        let log = cluster.nodes[2].log();
+        log.contains("does not believe this node's certificate")
+            .then_some(())
+    })
+    .await;
     // A restart does not help it.
     cluster.nodes[2].kill().await;
     cluster.nodes[2].start();

@@ -77,7 +77,8 @@ pub fn server(
                     .service(
                         web::resource("/enrol")
                             .app_data(web::JsonConfig::default().limit(enrol::ENROL_MAX_BYTES))
-                            .route(web::post().to(enrol::enrol)),
+                            .route(web::post().to(enrol::enrol))
+                            .wrap(from_fn(enrol::in_time)),
                     )
                     .route("/renew", web::post().to(enrol::renew))
                     .route("/authority-keys", web::get().to(enrol::authority_keys))
