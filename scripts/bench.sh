@@ -7,6 +7,7 @@
 #   scripts/bench.sh quota   the package ledger: simulated on up to 1,000 nodes beside what others do, the cost of
 #                            admission and charging, real load over three regions, what gossip costs; or only
 #                            some of the tables: simulation, meter, limit, gossip
+#   scripts/bench.sh mesh    what a full mesh costs at rest: 100 nodes in one process, or as many as are given
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -45,6 +46,12 @@ config)
     released_weir
     # What makes the load is not what is measured, and builds faster as it is.
     exec cargo run --locked --quiet -p weir-benches --bin config_bench -- "${@:2}"
+    ;;
+mesh)
+    cd "$ROOT"
+    ulimit -n "$(ulimit -Hn)" 2>/dev/null || true
+    export WEIR_MESH_NODES=${2:-100}
+    exec cargo test --locked --quiet -p weir-cluster --test cost -- --ignored --nocapture
     ;;
 quota)
     cd "$ROOT"

@@ -10,7 +10,8 @@ use awc::error::{WsClientError, WsProtocolError as ProtocolError};
 use awc::ws::{Frame, Message};
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use nodes::{
-    CLUSTER, TestNode, any_port, bare_mesh, caller, eventually, mesh_config, node_id, three_nodes,
+    CLUSTER, TestNode, any_port, bare_mesh, caller, eventually, mesh_config, node_id, refused,
+    three_nodes,
 };
 use tokio::sync::mpsc;
 use weir_cluster::mesh::{
@@ -160,6 +161,7 @@ async fn a_message_too_large_or_of_text_ends_the_connection() {
         let end = async { while let Some(Ok(Frame::Ping(_))) = gossip.next().await {} };
         tokio::time::timeout(nodes::DEADLINE, end).await.unwrap();
     }
+    assert_eq!(refused(&a.mesh, "bad_message"), 2);
 }
 
 #[actix_web::test]

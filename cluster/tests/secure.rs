@@ -20,8 +20,8 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use weir_cluster::mesh::{MeshError, MeshHandle};
-use weir_cluster::trust::{Authority, NodeKey, Registered, Trust, now_ms};
+use weir_cluster::mesh::{JoinError, MeshError, MeshHandle, join};
+use weir_cluster::trust::{Authority, JoinToken, NodeKey, Registered, Trust, now_ms};
 
 const NOBODY: &str = "127.0.0.1:9";
 
@@ -338,4 +338,30 @@ async fn credentials_are_replaced_without_a_restart_and_so_is_the_authority() {
     // Whoever slept through it is out.
     assert!(!is_heard(&caller("c", CLUSTER), a_addr).await);
     assert_eq!(refused(&a, "unknown_authority"), 1);
+}
+
+#[actix_web::test]
+async fn whoever_joins_sends_nothing_to_a_foreign_cluster_or_to_a_clock_that_is_wrong() {
+    let (a, a_addr) = bare_mesh("a");
+    let (key, x) = (NodeKey::generate().unwrap(), node_id("x"));
+    let (at, ours) = (a_addr.to_string(), authority(CLUSTER));
+    let foreign = JoinToken::generate(authority("elsewhere").id(), node_id("a"));
+    let refused_with = async |token: &JoinToken| join(token, &at, &x, &key).await.unwrap_err();
+    let error = refused_with(&foreign).await;
+    assert!(matches!(error, JoinError::WrongCluster { .. }), "{error}");
+
+    let token = JoinToken::generate(ours.id(), node_id("a"));
+    let believed = a.trust().credentials();
+    let tomorrow = now_ms() + 24 * 3_600 * 1_000;
+    let shown = credentials(&ours, &grant(CLUSTER, &node_id("a")), tomorrow, LIFE_S);
+    a.trust().set_credentials(shown);
+    let error = refused_with(&token).await;
+    assert!(matches!(error, JoinError::Clock { .. }), "{error}");
+    a.trust().set_credentials((*believed).clone());
+    // It was asked for the first time, and has nobody yet who grants.
+    let error = refused_with(&token).await;
+    assert!(
+        matches!(&error, JoinError::Refused { why } if why.contains("starting")),
+        "{error}"
+    );
 }

@@ -109,7 +109,9 @@ async fn dial(links: &Arc<Links>, addr: SocketAddr, peer: &Arc<Peer>) -> Result<
         Ok(Frame::Binary(bytes)) => Incoming::Frame(bytes),
         Ok(Frame::Ping(payload)) => Incoming::Ping(payload),
         Ok(Frame::Pong(_)) => Incoming::Pong,
-        Ok(Frame::Text(_) | Frame::Continuation(_) | Frame::Close(_)) | Err(_) => Incoming::End,
+        Ok(Frame::Text(_) | Frame::Continuation(_)) => Incoming::Bad,
+        Ok(Frame::Close(_)) => Incoming::End,
+        Err(error) => error.into(),
     });
     connection::run(links, addr, &member, peer.clone(), sink, stream).await;
     Ok(())

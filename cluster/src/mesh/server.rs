@@ -360,9 +360,9 @@ async fn gossip(
             Ok(Message::Binary(bytes)) => Incoming::Frame(bytes),
             Ok(Message::Ping(payload)) => Incoming::Ping(payload),
             Ok(Message::Pong(_) | Message::Nop) => Incoming::Pong,
-            Ok(Message::Text(_) | Message::Continuation(_) | Message::Close(_)) | Err(_) => {
-                Incoming::End
-            }
+            Ok(Message::Text(_) | Message::Continuation(_)) => Incoming::Bad,
+            Ok(Message::Close(_)) => Incoming::End,
+            Err(error) => error.into(),
         });
     let links = mesh.links.clone();
     rt::spawn(async move {
