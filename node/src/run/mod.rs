@@ -112,6 +112,7 @@ impl Node {
         let identity = identity::open(&settings, &id, files).await?;
         let settings = Arc::new(of_cluster(&settings, &identity));
         let listen = settings.mesh.listen.ip();
+        warn_unreachable(ports.mesh_address, &settings.mesh.seeds);
         let mesh = MeshHandle::start(MeshConfig {
             cluster: identity.cluster.clone(),
             node: id.clone(),
@@ -346,6 +347,21 @@ fn of_cluster(settings: &Settings, identity: &identity::Opened) -> Settings {
         }
     }
     settings
+}
+
+/// Others would dial themselves.
+fn warn_unreachable(mesh: SocketAddr, seeds: &[String]) {
+    let elsewhere = |seed: &String| {
+        let addr: Option<SocketAddr> = seed.parse().ok();
+        addr.is_some_and(|addr| !addr.ip().is_loopback())
+    };
+    if mesh.ip().is_loopback() && seeds.iter().any(elsewhere) {
+        tracing::warn!(
+            %mesh,
+            "other nodes are told to dial this one at a loopback address: set mesh.listen, or mesh.advertise, to an \
+             address of this machine that they reach"
+        );
+    }
 }
 
 fn given_seal_key(settings: &Settings) -> Result<Option<SealKey>, StartError> {
