@@ -8,6 +8,7 @@
 #   scripts/bench.sh quota   the package ledger: simulated on up to 1,000 nodes beside what others do, the cost of
 #                            admission and charging, real load over three regions, what gossip costs; or only
 #                            some of the tables: simulation, meter, limit, gossip
+#   scripts/bench.sh mesh    what a full mesh costs at rest: 100 nodes in one process, or as many as are given
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -56,6 +57,12 @@ monitor)
     source "$ROOT/scripts/bench/monitor.sh"
     released_weir
     bench_monitor
+    ;;
+mesh)
+    cd "$ROOT"
+    ulimit -n "$(ulimit -Hn)" 2>/dev/null || true
+    export WEIR_MESH_NODES=${2:-100}
+    exec cargo test --locked --quiet -p weir-cluster --test cost -- --ignored --nocapture
     ;;
 quota)
     cd "$ROOT"

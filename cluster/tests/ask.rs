@@ -2,28 +2,14 @@
 
 mod nodes;
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use actix_web::web::Bytes;
 use futures_util::FutureExt;
-use nodes::{CLUSTER, any_port, mesh_config, three_nodes};
+use nodes::{any_port, bare_mesh, three_nodes};
 use serde_json::{Value, json};
 use tokio::sync::watch;
-use weir_cluster::mesh::{
-    ASK_ANSWER_MAX_BYTES, ASK_DEADLINE, AskAnswer, ConfigPort, MeshError, MeshHandle, server,
-};
-use weir_cluster::replication::ConfigSnapshot;
-
-/// A mesh without membership.
-fn bare_mesh(id: &str) -> (MeshHandle, SocketAddr) {
-    let listener = any_port();
-    let addr = listener.local_addr().unwrap();
-    let mesh = MeshHandle::start(mesh_config(id, CLUSTER, addr)).unwrap();
-    let config = ConfigPort::read_only(ConfigSnapshot::default().shared());
-    actix_rt::spawn(server::server(mesh.clone(), config, listener).unwrap());
-    (mesh, addr)
-}
+use weir_cluster::mesh::{ASK_ANSWER_MAX_BYTES, ASK_DEADLINE, AskAnswer, MeshError};
 
 /// Answers with the query; nothing to `nobody`.
 fn echo(query: &str) -> AskAnswer {

@@ -9,12 +9,15 @@ use actix_web::web::Bytes;
 use awc::error::{WsClientError, WsProtocolError as ProtocolError};
 use awc::ws::{Frame, Message};
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
-use nodes::{CLUSTER, TestNode, any_port, caller, eventually, mesh_config, node_id, three_nodes};
+use nodes::{
+    CLUSTER, TestNode, any_port, bare_mesh, caller, eventually, mesh_config, node_id, refused,
+    three_nodes,
+};
 use tokio::sync::mpsc;
 use weir_cluster::mesh::{
     ConfigPort, MeshError, MeshHandle, Push, PushSink, VersionSource, server,
 };
-use weir_cluster::replication::{ConfigSnapshot, Effect, Event, Replica, VersionName};
+use weir_cluster::replication::{Effect, Event, Replica, VersionName};
 use weir_config::object::Space;
 use weir_config::operation::Change;
 use weir_config::{NodeId, Object, Record, Stamp};
@@ -44,16 +47,6 @@ async fn dial(
 ) -> Result<impl Sink<Message> + Stream<Item = Result<Frame, ProtocolError>> + Unpin, WsClientError>
 {
     caller(node, cluster).gossip(to, NOBODY).await
-}
-
-/// A mesh without membership, whose frames the test reads itself.
-fn bare_mesh(id: &str) -> (MeshHandle, SocketAddr) {
-    let listener = any_port();
-    let addr = listener.local_addr().unwrap();
-    let mesh = MeshHandle::start(mesh_config(id, CLUSTER, addr)).unwrap();
-    let config = ConfigPort::read_only(ConfigSnapshot::default().shared());
-    actix_rt::spawn(server::server(mesh.clone(), config, listener).unwrap());
-    (mesh, addr)
 }
 
 /// Carries out what a replica asks for until it asks for nothing more.
@@ -168,6 +161,7 @@ async fn a_message_too_large_or_of_text_ends_the_connection() {
         let end = async { while let Some(Ok(Frame::Ping(_))) = gossip.next().await {} };
         tokio::time::timeout(nodes::DEADLINE, end).await.unwrap();
     }
+    assert_eq!(refused(&a.mesh, "bad_message"), 2);
 }
 
 #[actix_web::test]

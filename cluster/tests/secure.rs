@@ -11,35 +11,19 @@ use awc::ws::{Frame, Message};
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use nodes::caller::Caller;
 use nodes::trusted::{LIFE_S, authority, credentials, grant};
-use nodes::{CLUSTER, DEADLINE, TestNode, any_port, caller, eventually, mesh_config, node_id};
+use nodes::{
+    CLUSTER, DEADLINE, TestNode, any_port, bare_mesh, caller, eventually, eventually_async,
+    node_id, refused,
+};
 use rustls::pki_types::PrivateKeyDer;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use weir_cluster::mesh::{ConfigPort, MeshError, MeshHandle, server};
-use weir_cluster::replication::ConfigSnapshot;
-use weir_cluster::trust::{Authority, NodeKey, Registered, Trust, now_ms};
+use weir_cluster::mesh::{JoinError, MeshError, MeshHandle, join};
+use weir_cluster::trust::{Authority, JoinToken, NodeKey, Registered, Trust, now_ms};
 
 const NOBODY: &str = "127.0.0.1:9";
-
-fn refused(mesh: &MeshHandle, reason: &str) -> u64 {
-    let all = mesh.refused();
-    let found = all.iter().find(|(name, _)| *name == reason);
-    found
-        .unwrap_or_else(|| panic!("no reason is called {reason}"))
-        .1
-}
-
-/// A mesh without membership.
-fn bare_mesh(id: &str) -> (MeshHandle, SocketAddr) {
-    let listener = any_port();
-    let addr = listener.local_addr().unwrap();
-    let mesh = MeshHandle::start(mesh_config(id, CLUSTER, addr)).unwrap();
-    let config = ConfigPort::read_only(ConfigSnapshot::default().shared());
-    actix_rt::spawn(server::server(mesh.clone(), config, listener).unwrap());
-    (mesh, addr)
-}
 
 /// Tries to gossip; whether anything but an error came of it.
 async fn is_heard(caller: &Caller, to: SocketAddr) -> bool {
@@ -208,17 +192,6 @@ async fn what_is_no_tls_1_3_is_refused_and_counted() {
     lives(&a, a_addr).await;
 }
 
-async fn eventually_async(what: &str, holds: impl Fn() -> bool) {
-    let coming = async {
-        while !holds() {
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-    };
-    timeout(DEADLINE, coming)
-        .await
-        .unwrap_or_else(|_| panic!("not in time: {what}"));
-}
-
 #[actix_web::test]
 async fn an_address_that_fails_again_and_again_is_not_listened_to_for_a_while() {
     let (a, a_addr) = bare_mesh("a");
@@ -368,93 +341,27 @@ async fn credentials_are_replaced_without_a_restart_and_so_is_the_authority() {
 }
 
 #[actix_web::test]
-async fn a_node_cannot_be_at_the_address_of_another() {
-    let ((a, a_addr), (_b, b_addr)) = (bare_mesh("a"), bare_mesh("b"));
-    a.expect([(node_id("b"), b_addr)]);
-    let gossip = caller("x", CLUSTER)
-        .gossip(a_addr, &b_addr.to_string())
-        .await;
-    assert!(gossip.is_err());
-    assert_eq!(refused(&a, "address_of_another"), 1);
-    // Nor is it believed where another is expected.
-    a.expect([(node_id("c"), b_addr)]);
-    let error = a
-        .client()
-        .ask_stamps(b_addr, &[0])
-        .await
-        .unwrap_err()
-        .to_string();
-    assert!(error.contains("node b answers where c"), "{error}");
-}
+async fn whoever_joins_sends_nothing_to_a_foreign_cluster_or_to_a_clock_that_is_wrong() {
+    let (a, a_addr) = bare_mesh("a");
+    let (key, x) = (NodeKey::generate().unwrap(), node_id("x"));
+    let (at, ours) = (a_addr.to_string(), authority(CLUSTER));
+    let foreign = JoinToken::generate(authority("elsewhere").id(), node_id("a"));
+    let refused_with = async |token: &JoinToken| join(token, &at, &x, &key).await.unwrap_err();
+    let error = refused_with(&foreign).await;
+    assert!(matches!(error, JoinError::WrongCluster { .. }), "{error}");
 
-#[actix_web::test]
-async fn what_cannot_be_reached_directly_is_reached_by_way_of_another_who_cannot_read_it() {
-    let ((a, a_addr), (b, b_addr), (c, c_addr)) = (bare_mesh("a"), bare_mesh("b"), bare_mesh("c"));
-    c.answer("who", |query: &str| {
-        let query = query.to_owned();
-        async move { Some(json!({ "asked": query }).to_string().into_bytes()) }.boxed_local()
-    });
-    // Where others say c is, a finds nobody; b finds it, since there c is dialled by another name.
-    let dead = any_port();
-    let unreachable = dead.local_addr().unwrap();
-    drop(dead);
-    let places = |c_at| {
-        [
-            (node_id("a"), a_addr),
-            (node_id("b"), b_addr),
-            (node_id("c"), c_at),
-        ]
-    };
-    a.expect(places(unreachable));
-    let alone = a.client().ask_node::<Value>(unreachable, "who", "").await;
+    let token = JoinToken::generate(ours.id(), node_id("a"));
+    let believed = a.trust().credentials();
+    let tomorrow = now_ms() + 24 * 3_600 * 1_000;
+    let shown = credentials(&ours, &grant(CLUSTER, &node_id("a")), tomorrow, LIFE_S);
+    a.trust().set_credentials(shown);
+    let error = refused_with(&token).await;
+    assert!(matches!(error, JoinError::Clock { .. }), "{error}");
+    a.trust().set_credentials((*believed).clone());
+    // It was asked for the first time, and has nobody yet who grants.
+    let error = refused_with(&token).await;
     assert!(
-        matches!(alone, Err(MeshError::Unreachable { .. })),
-        "{alone:?}"
+        matches!(&error, JoinError::Refused { why } if why.contains("starting")),
+        "{error}"
     );
-
-    // With a connection to b, b is asked, and says what it knows.
-    a.send(b_addr, Bytes::from_static(b"hello"));
-    let connected = || {
-        a.counters()
-            .iter()
-            .any(|(addr, n)| *addr == b_addr && n.connections > 0)
-    };
-    eventually_async("a and b are connected", connected).await;
-    b.expect(places(c_addr));
-    let neither = a.client().ask_node::<Value>(unreachable, "who", "").await;
-    let text = neither.unwrap_err().to_string();
-    assert!(
-        text.contains("directly") && text.contains(&format!("by way of b ({b_addr})")),
-        "{text}"
-    );
-    assert_eq!(b.relayed()[1], 0);
-
-    // An address that breaks for whoever comes first, which is a.
-    let at = picky_wire(c_addr).await;
-    a.expect(places(at));
-    b.expect(places(at));
-    let query = "planted-question-9f1c";
-    let answer: Option<Value> = a.client().ask_node(at, "who", query).await.unwrap();
-    assert_eq!(answer, Some(json!({ "asked": query })));
-    let [_, opened, bytes] = b.relayed();
-    assert!(opened >= 1 && bytes > 1_000, "{opened} {bytes}");
-}
-
-/// A port that closes the first connection and carries the later ones.
-async fn picky_wire(to: SocketAddr) -> SocketAddr {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let at = listener.local_addr().unwrap();
-    actix_rt::spawn(async move {
-        let mut first = true;
-        while let Ok((mut from, _)) = listener.accept().await {
-            if std::mem::take(&mut first) {
-                continue;
-            }
-            actix_rt::spawn(async move {
-                let mut there = TcpStream::connect(to).await.unwrap();
-                let _ = tokio::io::copy_bidirectional(&mut from, &mut there).await;
-            });
-        }
-    });
-    at
 }

@@ -65,8 +65,12 @@ async fn no_log_file_export_history_or_error_shows_a_secret() {
     for secret in &secrets {
         assert!(!shown.contains(secret), "{secret} is shown");
         for node in &cluster.nodes {
-            for file in std::fs::read_dir(node.data_dir()).expect("its data") {
-                let file = file.expect("an entry").path();
+            let dirs = [node.data_dir(), node.data_dir().join("mesh")];
+            let files = dirs
+                .iter()
+                .flat_map(|dir| std::fs::read_dir(dir).expect("its data"));
+            let files = files.map(|file| file.expect("an entry").path());
+            for file in files.filter(|file| file.is_file()) {
                 let bytes = std::fs::read(&file).expect("a file");
                 let found = bytes
                     .windows(secret.len())
@@ -119,14 +123,17 @@ async fn refused_start(settings: &str) -> String {
 async fn nodes_with_different_seal_keys_say_so() {
     let platform = OpenPlatform::start().await;
     let mut cluster = platform.authorised(1, APPID).await;
-    cluster.nodes[0].stop().await;
-    let file = cluster.nodes[0].settings_file();
-    let settings = std::fs::read_to_string(&file).expect("its settings");
-    let settings = settings.replace(&"5e".repeat(32), &"6f".repeat(32));
-    std::fs::write(&file, settings).expect("its settings");
-    cluster.nodes[0].start();
-    cluster.nodes[0].ready().await;
-    let refused = cluster.admin(0).refresh(APPID).await;
+    let settings = platform
+        .settings()
+        .replace(&"5e".repeat(32), &"6f".repeat(32));
+    let mut node = Node::new(cluster.dir(), "tianjin-1", "tianjin", &settings);
+    node.configure(&[]);
+    node.join = Some(cluster.admin(0).join_token("tianjin-1").await);
+    node.start();
+    node.ready().await;
+    cluster.nodes.push(node);
+    cluster.agree().await;
+    let refused = cluster.admin(1).refresh(APPID).await;
     assert_eq!(
         refused.json()["code"],
         "seal_key_differs",
@@ -137,5 +144,20 @@ async fn nodes_with_different_seal_keys_say_so() {
     assert_clear(
         message.as_str().unwrap_or(""),
         &["WEIR_SEAL_KEY", "every node"],
+    );
+
+    // A node whose own key was changed says so before it starts: its certificate's key is sealed with the one before.
+    cluster.nodes[1].stop().await;
+    let file = cluster.nodes[1].settings_file();
+    let settings = std::fs::read_to_string(&file).expect("its settings");
+    std::fs::write(&file, settings.replace(&"6f".repeat(32), &"5e".repeat(32)))
+        .expect("its settings");
+    cluster.nodes[1].start();
+    let status = cluster.nodes[1].ended().await;
+    assert!(!status.success(), "it started");
+    let log = cluster.nodes[1].log();
+    assert_clear(
+        log.lines().last().unwrap_or(""),
+        &["another seal key", "WEIR_SEAL_KEY"],
     );
 }

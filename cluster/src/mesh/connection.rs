@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_http::ws::ProtocolError;
 use actix_web::web::Bytes;
 use actix_ws::Message;
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
@@ -13,6 +14,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
 use super::links::Links;
 use super::peer::Peer;
+use super::refused::Reason;
 use crate::trust::{Member, SharedTrust, now_ms};
 
 /// How often a silent connection is tried.
@@ -35,8 +37,19 @@ pub(super) enum Incoming {
     Frame(Bytes),
     Ping(Bytes),
     Pong,
-    /// The connection is to be closed: the peer closes, or sent what has no place here.
+    /// What has no place here: too large, text, against the protocol. The connection is closed, and it is counted.
+    Bad,
+    /// The peer closes, or is gone.
     End,
+}
+
+impl From<ProtocolError> for Incoming {
+    fn from(error: ProtocolError) -> Self {
+        match error {
+            ProtocolError::Io(_) => Incoming::End,
+            _ => Incoming::Bad,
+        }
+    }
 }
 
 /// Carries frames both ways until the connection ends.
@@ -99,6 +112,10 @@ async fn receive<R: Stream<Item = Incoming> + Unpin>(
             Incoming::Frame(frame) => links.deliver(addr, member, peer, frame),
             Incoming::Ping(payload) => drop(pongs.try_send(payload)),
             Incoming::Pong => {}
+            Incoming::Bad => {
+                links.refused.count(Reason::BadMessage);
+                return;
+            }
             Incoming::End => return,
         }
     }

@@ -8,7 +8,7 @@ use actix_web::rt;
 use awc::ws::Frame;
 use futures_util::StreamExt;
 use tokio::sync::mpsc;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::FRAME_MAX_BYTES;
 use super::connect::Ways;
@@ -22,6 +22,8 @@ const BACKOFF_MIN: Duration = Duration::from_millis(50);
 const BACKOFF_MAX: Duration = Duration::from_secs(2);
 /// How often it is looked whether a cut is healed: soon after it is, the peers are dialled.
 const WHILE_CUT: Duration = Duration::from_millis(100);
+/// How often it is said that a peer does not want this node.
+const TELL_EVERY: Duration = Duration::from_secs(60);
 /// A peer nothing is sent to for so long is forgotten.
 const FORGET_AFTER: Duration = Duration::from_secs(120);
 
@@ -34,6 +36,7 @@ pub(super) async fn run(links: Arc<Links>, mut undialled: mpsc::Receiver<(Socket
 
 async fn look_after(links: Arc<Links>, addr: SocketAddr, peer: Arc<Peer>) {
     let mut backoff = BACKOFF_MIN;
+    let mut told: Option<Instant> = None;
     let mut connections = peer.connections();
     loop {
         connections.borrow_and_update();
@@ -58,7 +61,17 @@ async fn look_after(links: Arc<Links>, addr: SocketAddr, peer: Arc<Peer>) {
             Ok(()) => backoff = BACKOFF_MIN,
             Err(reason) => {
                 peer.count_failed_dial();
-                tracing::debug!(%addr, reason, "no mesh connection");
+                match told.is_none_or(|told| told.elapsed() > TELL_EVERY) && is_unwanted(&reason) {
+                    true => {
+                        told = Some(Instant::now());
+                        tracing::warn!(
+                            %addr,
+                            reason,
+                            "a node does not believe this node's certificate: was it revoked, or has it expired?"
+                        );
+                    }
+                    false => tracing::debug!(%addr, reason, "no mesh connection"),
+                }
                 backoff = (backoff * 2).min(BACKOFF_MAX);
             }
         }
@@ -69,6 +82,12 @@ async fn look_after(links: Arc<Links>, addr: SocketAddr, peer: Arc<Peer>) {
             }
         }
     }
+}
+
+/// Whether the other side ended the handshake by an alert; rustls says so in these words, and awc passes on no more than
+/// words.
+fn is_unwanted(reason: &str) -> bool {
+    reason.contains("received fatal alert")
 }
 
 /// Makes a connection and carries frames over it until it ends.
@@ -90,7 +109,9 @@ async fn dial(links: &Arc<Links>, addr: SocketAddr, peer: &Arc<Peer>) -> Result<
         Ok(Frame::Binary(bytes)) => Incoming::Frame(bytes),
         Ok(Frame::Ping(payload)) => Incoming::Ping(payload),
         Ok(Frame::Pong(_)) => Incoming::Pong,
-        Ok(Frame::Text(_) | Frame::Continuation(_) | Frame::Close(_)) | Err(_) => Incoming::End,
+        Ok(Frame::Text(_) | Frame::Continuation(_)) => Incoming::Bad,
+        Ok(Frame::Close(_)) => Incoming::End,
+        Err(error) => error.into(),
     });
     connection::run(links, addr, &member, peer.clone(), sink, stream).await;
     Ok(())

@@ -3,12 +3,16 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::middleware::Next;
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::future::LocalBoxFuture;
 use parking_lot::{Mutex, RwLock};
 use serde::{Deserialize, Serialize};
+use tokio::time::timeout;
 use weir_config::NodeId;
 
 use super::handle::MeshHandle;
@@ -17,6 +21,8 @@ use crate::trust::Member;
 
 /// The largest request, bytes.
 pub const ENROL_MAX_BYTES: usize = 16 * 1024;
+/// Time for a wish and its answer, another node asked included.
+const ENROL_TIMEOUT: Duration = Duration::from_secs(12);
 /// Wishes to join at once, and how many more each second: whoever guesses tokens has 256 bits to guess.
 const ATTEMPTS_BURST: f64 = 50.0;
 const ATTEMPTS_A_SECOND: f64 = 10.0;
@@ -156,6 +162,16 @@ impl fmt::Debug for Enrolments {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Enrolments")
     }
+}
+
+/// A stranger who sends his wish a byte at a time keeps his place among few for so long and no longer.
+pub(super) async fn in_time(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> actix_web::Result<ServiceResponse<BoxBody>> {
+    let late = || actix_web::error::ErrorRequestTimeout("the wish to join did not come in time\n");
+    let answered = timeout(ENROL_TIMEOUT, next.call(request)).await;
+    Ok(answered.map_err(|_| late())??.map_into_boxed_body())
 }
 
 /// A wish to join, of a stranger or passed on by a node.

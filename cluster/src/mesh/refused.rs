@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::trust::NotTrusted;
 
 /// Reasons beside those of certificates.
-const OTHERS: [&str; 11] = [
+const OTHERS: [&str; 12] = [
     "no_tls",
     "tls_version",
     "tls_broken",
@@ -17,6 +17,7 @@ const OTHERS: [&str; 11] = [
     "no_mesh_address",
     "namesake",
     "address_of_another",
+    "bad_message",
 ];
 
 /// Why somebody was not let in, beside what is wrong with a certificate.
@@ -38,6 +39,8 @@ pub(super) enum Reason {
     NoMeshAddress,
     Namesake,
     AddressOfAnother,
+    /// A node sent what is no message of gossip: too large, or text.
+    BadMessage,
 }
 
 /// Counts since the node started.

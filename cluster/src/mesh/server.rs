@@ -77,7 +77,8 @@ pub fn server(
                     .service(
                         web::resource("/enrol")
                             .app_data(web::JsonConfig::default().limit(enrol::ENROL_MAX_BYTES))
-                            .route(web::post().to(enrol::enrol)),
+                            .route(web::post().to(enrol::enrol))
+                            .wrap(from_fn(enrol::in_time)),
                     )
                     .route("/renew", web::post().to(enrol::renew))
                     .route("/authority-keys", web::get().to(enrol::authority_keys))
@@ -359,9 +360,9 @@ async fn gossip(
             Ok(Message::Binary(bytes)) => Incoming::Frame(bytes),
             Ok(Message::Ping(payload)) => Incoming::Ping(payload),
             Ok(Message::Pong(_) | Message::Nop) => Incoming::Pong,
-            Ok(Message::Text(_) | Message::Continuation(_) | Message::Close(_)) | Err(_) => {
-                Incoming::End
-            }
+            Ok(Message::Text(_) | Message::Continuation(_)) => Incoming::Bad,
+            Ok(Message::Close(_)) => Incoming::End,
+            Err(error) => error.into(),
         });
     let links = mesh.links.clone();
     rt::spawn(async move {

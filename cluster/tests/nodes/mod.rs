@@ -167,3 +167,34 @@ pub fn three_nodes() -> [TestNode; 3] {
     eprintln!("three nodes converged in {took:?}");
     nodes
 }
+
+/// A mesh without membership.
+pub fn bare_mesh(id: &str) -> (MeshHandle, SocketAddr) {
+    let listener = any_port();
+    let addr = listener.local_addr().unwrap();
+    let mesh = MeshHandle::start(mesh_config(id, CLUSTER, addr)).unwrap();
+    let config = ConfigPort::read_only(ConfigSnapshot::default().shared());
+    actix_rt::spawn(server::server(mesh.clone(), config, listener).unwrap());
+    (mesh, addr)
+}
+
+/// How many callers a mesh has not let in for this reason.
+pub fn refused(mesh: &MeshHandle, reason: &str) -> u64 {
+    let all = mesh.refused();
+    let found = all.iter().find(|(name, _)| *name == reason);
+    found
+        .unwrap_or_else(|| panic!("no reason is called {reason}"))
+        .1
+}
+
+/// As [`eventually`], on a thread that has other work.
+pub async fn eventually_async(what: &str, holds: impl Fn() -> bool) {
+    let coming = async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, coming)
+        .await
+        .unwrap_or_else(|_| panic!("not in time: {what}"));
+}

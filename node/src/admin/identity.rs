@@ -21,7 +21,7 @@ use crate::seal::Secret;
 /// How long a token holds where nothing is said, seconds.
 const VALID_FOR_S: u64 = 600;
 /// The least and the most, seconds.
-const VALID_FOR_S_RANGE: std::ops::RangeInclusive<u64> = 10..=86_400;
+const VALID_FOR_S_RANGE: std::ops::RangeInclusive<u64> = 1..=86_400;
 
 /// A join token that is wanted.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -29,7 +29,7 @@ const VALID_FOR_S_RANGE: std::ops::RangeInclusive<u64> = 10..=86_400;
 pub struct JoinTokenInput {
     /// Only a node of this name may use it; any node when left out.
     pub node: Option<String>,
-    /// After so many seconds it lets nobody in, 10 to 86400; 600 when left out.
+    /// After so many seconds it lets nobody in, 1 to 86400; 600 when left out.
     pub valid_for_s: Option<u64>,
     /// Whoever joins with it gets the keys of the cluster's authorities: it may let others in and renew their
     /// certificates.

@@ -7,11 +7,11 @@
 
 mod actors;
 mod error;
+mod own;
 mod ports;
 mod stale;
 mod stop;
 
-use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,7 +22,6 @@ use tokio::sync::watch;
 use weir_cluster::membership::{Membership, MembershipConfig, MembershipHandle};
 use weir_cluster::mesh::{self, MeshConfig, MeshHandle};
 use weir_cluster::replication::ConfigSnapshot;
-use weir_config::NodeId;
 
 use crate::admin::{self, AdminState, Readiness};
 use crate::alarm::{AlarmParts, FactSources};
@@ -34,13 +33,14 @@ use crate::identity::{self, Granter, IdentityFiles, IdentityParts, JoinTokens};
 use crate::monitor::{ClusterMonitor, MonitorHandle};
 use crate::platform::{PlatformHandle, PlatformParts};
 use crate::quota::{QuotaHandle, QuotaParts};
-use crate::seal::SealKey;
 use crate::settings::Settings;
-use crate::store::{DataDir, Store};
+use crate::store::DataDir;
 use crate::telemetry::LogControl;
 use crate::trace::Tracing;
 use crate::{link, telemetry, trace};
 use actors::Routing;
+use own::{given_seal_key, node_id, note_owner, of_cluster, seal_key, warn_unreachable};
+use ports::Ports;
 
 pub use error::StartError;
 
@@ -100,15 +100,6 @@ struct Node {
     _data_dir: DataDir,
 }
 
-/// The ports that are opened before anything else runs.
-struct Ports {
-    admin: TcpListener,
-    admin_address: SocketAddr,
-    mesh: TcpListener,
-    /// What other nodes dial.
-    mesh_address: SocketAddr,
-}
-
 // === impl Node ===
 
 impl Node {
@@ -123,6 +114,7 @@ impl Node {
         let identity = identity::open(&settings, &id, files).await?;
         let settings = Arc::new(of_cluster(&settings, &identity));
         let listen = settings.mesh.listen.ip();
+        warn_unreachable(ports.mesh_address, &settings.mesh.seeds);
         let mesh = MeshHandle::start(MeshConfig {
             cluster: identity.cluster.clone(),
             node: id.clone(),
@@ -389,60 +381,6 @@ impl Node {
     }
 }
 
-fn node_id(settings: &Settings) -> Result<NodeId, StartError> {
-    // Checked when the settings were loaded; whoever made them by hand is told the same.
-    settings.node.id.parse().map_err(|error| {
-        let why = format!("{error}");
-        StartError::Settings(crate::settings::SettingsError::Value {
-            place: "the settings".to_owned(),
-            key: "node.id".to_owned(),
-            why,
-        })
-    })
-}
-
-/// The settings of a node that knows its cluster and whom to look for in it.
-fn of_cluster(settings: &Settings, identity: &identity::Opened) -> Settings {
-    let mut settings = settings.clone();
-    settings.node.cluster.clone_from(&identity.cluster);
-    settings.mesh.join = None;
-    for seed in &identity.seeds {
-        if !settings.mesh.seeds.contains(seed) {
-            settings.mesh.seeds.push(seed.clone());
-        }
-    }
-    settings
-}
-
-fn given_seal_key(settings: &Settings) -> Result<Option<SealKey>, StartError> {
-    let seal = &settings.seal;
-    Ok(SealKey::of_settings(
-        seal.key.as_ref(),
-        seal.key_file.as_deref(),
-    )?)
-}
-
-/// What this node seals secrets with: the key of its settings, else one of its own.
-fn seal_key(settings: &Settings, data_dir: &std::path::Path) -> Result<SealKey, StartError> {
-    let key = match given_seal_key(settings)? {
-        Some(key) => key,
-        None => SealKey::of_node(data_dir)?,
-    };
-    tracing::debug!(seal_key = key.id(), "secrets are sealed");
-    Ok(key)
-}
-
-/// Keeps whose store it is, and says so where it was another node's: a directory copied by mistake shows.
-fn note_owner(store: &mut Store, id: &NodeId) -> Result<(), StartError> {
-    let owner = store.fact(OWNER)?;
-    match owner.as_deref() {
-        Some(owner) if owner == id.as_str() => return Ok(()),
-        Some(owner) => tracing::warn!(owner, "the data directory was another node's before"),
-        None => {}
-    }
-    Ok(store.set_fact(OWNER, id.as_str())?)
-}
-
 /// Where the configuration is shown; the cluster is told of it as soon as membership is there.
 fn published(
     snapshot: ConfigSnapshot,
@@ -471,24 +409,4 @@ fn serve(name: &'static str, server: Server) -> ServerHandle {
         }
     });
     handle
-}
-
-// === impl Ports ===
-
-impl Ports {
-    fn open(settings: &Settings) -> Result<Self, StartError> {
-        let admin = ports::bind("admin.listen", settings.admin.listen)?;
-        let mesh = ports::bind("mesh.listen", settings.mesh.listen)?;
-        let address = |listener: &TcpListener, asked| listener.local_addr().unwrap_or(asked);
-        let bound = address(&mesh, settings.mesh.listen);
-        Ok(Ports {
-            admin_address: address(&admin, settings.admin.listen),
-            mesh_address: match &settings.mesh.advertise {
-                Some(name) => ports::look_up("mesh.advertise", name)?,
-                None => bound,
-            },
-            admin,
-            mesh,
-        })
-    }
 }

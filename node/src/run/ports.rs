@@ -2,6 +2,36 @@ use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 
 use super::StartError;
+use crate::settings::Settings;
+
+/// The ports that are opened before anything else runs.
+pub(super) struct Ports {
+    pub admin: TcpListener,
+    pub admin_address: SocketAddr,
+    pub mesh: TcpListener,
+    /// What other nodes dial.
+    pub mesh_address: SocketAddr,
+}
+
+// === impl Ports ===
+
+impl Ports {
+    pub fn open(settings: &Settings) -> Result<Self, StartError> {
+        let admin = bind("admin.listen", settings.admin.listen)?;
+        let mesh = bind("mesh.listen", settings.mesh.listen)?;
+        let address = |listener: &TcpListener, asked| listener.local_addr().unwrap_or(asked);
+        let bound = address(&mesh, settings.mesh.listen);
+        Ok(Ports {
+            admin_address: address(&admin, settings.admin.listen),
+            mesh_address: match &settings.mesh.advertise {
+                Some(name) => look_up("mesh.advertise", name)?,
+                None => bound,
+            },
+            admin,
+            mesh,
+        })
+    }
+}
 
 /// Opens the port of a setting.
 pub(super) fn bind(setting: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {

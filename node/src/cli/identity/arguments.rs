@@ -26,7 +26,7 @@ pub struct JoinTokenArgs {
     /// Only a node of this name may use it
     #[arg(long, value_name = "ID")]
     pub node: Option<String>,
-    /// How long it may be used, 10s to 24h
+    /// How long it may be used, up to 24h
     #[arg(long, value_name = "TIME", default_value = "10m")]
     pub valid_for: String,
     /// Whoever joins with it may let nodes in and renew certificates itself: it gets the keys of the cluster
