@@ -25,7 +25,9 @@ fn main() {
 }
 
 fn write(target: &str, name: &str, bytes: impl AsRef<[u8]>) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("corpus")
+        .join(target);
     fs::create_dir_all(&folder).expect("the corpus can be written");
     fs::write(folder.join(name), bytes).expect("the corpus can be written");
 }
@@ -109,7 +111,11 @@ fn rows() {
     let row = GatewayRow {
         incarnation: Incarnation(42),
         bytes: Some(entry.clone()),
-        requests: Some(Entry { need: 0, surplus: 9, ..entry }),
+        requests: Some(Entry {
+            need: 0,
+            surplus: 9,
+            ..entry
+        }),
     };
     let node = "node-0".parse().expect("a name");
     let plan = Plan::first(&node, NOW_MS);

@@ -1,5 +1,6 @@
 //! What gossip of many nodes costs at rest: the whole of membership, with its framing, its guard and its
-//! signatures, over queues in memory in place of the mesh's connections. Prints a table for `docs/gossip.md`.
+//! signatures, over queues in memory in place of the mesh's connections. Prints the table of `docs/gossip.md`: figures
+//! are of one node in one gossip interval, so that the interval can be as long as this machine needs.
 
 use std::collections::HashMap;
 use std::fs;
@@ -21,6 +22,9 @@ use super::transport::Carrier;
 use super::{Membership, MembershipConfig, MembershipHandle};
 use crate::mesh::Inbound;
 use crate::trust::SharedTrust;
+
+/// Every node gossips with a seed in every interval.
+const SEEDS: usize = 5;
 
 #[derive(Default)]
 struct Fabric {
@@ -88,7 +92,7 @@ fn cluster(nodes: usize, interval: Duration) -> (Arc<Fabric>, Vec<MembershipHand
             region: "shanghai".to_owned(),
             version: "0.1.0".to_owned(),
             mesh_addr: at,
-            seeds: vec![address(0).to_string()],
+            seeds: (0..SEEDS).map(|n| address(n).to_string()).collect(),
             gossip_interval: interval,
             admin: Some(at),
             link_http: Some(at),
@@ -122,13 +126,11 @@ fn rss_kib() -> u64 {
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "takes a minute, and both cores"]
+#[tokio::test]
+#[ignore = "takes two minutes, and a core"]
 async fn what_gossip_costs_at_rest() {
-    println!(
-        "| nodes | interval | frames/s | kB/s | longest frame | memory | CPU | all live after |"
-    );
-    for (nodes, interval_ms) in [(3, 100), (10, 100), (30, 250), (100, 1_000)] {
+    println!("| nodes | interval | frames | kB | longest frame | memory | CPU | all live after |");
+    for (nodes, interval_ms) in [(3, 100), (10, 250), (30, 1_000), (100, 3_000)] {
         let interval = Duration::from_millis(interval_ms);
         let before_kib = rss_kib();
         let begun = Instant::now();
@@ -136,7 +138,7 @@ async fn what_gossip_costs_at_rest() {
         let live = |one: &MembershipHandle| one.view().borrow().live_peers().count() + 1;
         while !all.iter().all(|one| live(one) == nodes) {
             assert!(
-                begun.elapsed() < Duration::from_secs(60),
+                begun.elapsed() < interval * 100,
                 "{nodes} nodes do not meet"
             );
             sleep(Duration::from_millis(20)).await;
@@ -150,17 +152,18 @@ async fn what_gossip_costs_at_rest() {
         );
         fabric.longest.store(0, Ordering::Relaxed);
         let watch = Instant::now();
-        sleep((interval * 10).max(Duration::from_secs(4))).await;
+        sleep((interval * 6).max(Duration::from_secs(4))).await;
         let seconds = watch.elapsed().as_secs_f64();
-        let each = |total: u64| total as f64 / seconds / nodes as f64;
+        let intervals = seconds / interval.as_secs_f64();
+        let each = |total: u64| total as f64 / intervals / nodes as f64;
         println!(
-            "| {nodes} | {interval_ms} ms | {:.0} | {:.1} | {:.1} kB | {} KiB | {:.2} % | {:.1} s |",
+            "| {nodes} | {interval_ms} ms | {:.0} | {:.1} | {:.1} kB | {} KiB | {:.2} ms | {:.1} intervals |",
             each(fabric.frames.load(Ordering::Relaxed) - frames),
             each(fabric.bytes.load(Ordering::Relaxed) - bytes) / 1_000.0,
             fabric.longest.load(Ordering::Relaxed) as f64 / 1_000.0,
             rss_kib().saturating_sub(before_kib) / nodes as u64,
-            each(cpu_ticks() - cpu),
-            met.as_secs_f64(),
+            each((cpu_ticks() - cpu) * 10),
+            met.as_secs_f64() / interval.as_secs_f64(),
         );
         assert!(
             all.iter().all(|one| live(one) == nodes),
@@ -168,14 +171,14 @@ async fn what_gossip_costs_at_rest() {
         );
         for one in &all {
             assert_eq!(one.refused().iter().map(|(_, count)| count).sum::<u64>(), 0);
-            one.leave().await;
         }
     }
-    one_by_one();
 }
 
 /// The same by the piece, for more nodes than fit one machine.
-fn one_by_one() {
+#[test]
+#[ignore = "measures"]
+fn what_the_pieces_cost() {
     let trust = trust_of("node-1");
     let credentials = trust.credentials();
     let id = chitchat::ChitchatId::new("node-1", 1_700_000_000_000, address(1));

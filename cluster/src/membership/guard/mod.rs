@@ -8,7 +8,7 @@
 //!   which is itself one of its values (`cert`) and is checked against the cluster's authorities. chitchat
 //!   never hears of one that is not known, so nobody can invent nodes, incarnations or addresses.
 //! - Of what a delta says of a node, either all passes or nothing: where one value is not signed by it, or
-//!   values were left out ([`Sum`](super::signed::Sum)), the next exchange brings it again, from another peer.
+//!   values were left out (which the sum in each value shows), the next exchange brings it again, from another peer.
 //! - Heartbeats are not signed, so they are not believed. chitchat is given a heartbeat of the guard's own:
 //!   it goes up when a value arrives that its node signed after all those before. Every node signs one in
 //!   every interval. A peer can hold such values back; it cannot make a dead node live, or a live one dead.
