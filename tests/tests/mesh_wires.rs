@@ -43,16 +43,6 @@ async fn agree_on(cluster: &Cluster, node: usize, space: &str) -> Duration {
     begin.elapsed()
 }
 
-/// The same five times: the median and the longest.
-async fn agree_often(cluster: &Cluster, node: usize, space: &str) -> (Duration, Duration) {
-    let mut took = Vec::new();
-    for n in 0..5 {
-        took.push(agree_on(cluster, node, &format!("{space}-{n}")).await);
-    }
-    took.sort();
-    (took[2], took[4])
-}
-
 #[tokio::test]
 async fn whoever_records_the_mesh_reads_nothing_of_it() {
     let mut cluster = Cluster::start_wired(3, LIMITS).await;
