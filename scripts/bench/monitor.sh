@@ -78,5 +78,5 @@ monitor_table() {
     done
     say ""
     say "With monitoring a call costs $(monitor_difference). 1 KB answers, $CONNECTIONS connections, $MONITOR_ROUNDS rounds of"
-    say "$ROUND_SECONDS s each, one link core; figures of all calls, 500 records a second, no access log."
+    say "$ROUND_SECONDS s each, one link core; figures of all calls, records as by default, no access log."
 }

@@ -165,15 +165,19 @@ impl Recorder {
 
 impl Draft {
     pub(super) fn new() -> Self {
+        Draft::blank(Instant::now(), String::new())
+    }
+
+    fn blank(started: Instant, text: String) -> Self {
         Draft {
             id: Uuid::nil(),
-            started: Instant::now(),
+            started,
             at_ms: 0,
             client_ip: IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED),
             secure: false,
             method: Method::GET,
             http_version: http::Version::HTTP_11,
-            text: String::new(),
+            text,
             path_end: 0,
             query_end: 0,
             route: None,
@@ -201,10 +205,7 @@ impl Draft {
     pub(super) fn clear(&mut self) {
         let mut text = std::mem::take(&mut self.text);
         text.clear();
-        *self = Draft {
-            text,
-            ..Draft::new()
-        };
+        *self = Draft::blank(self.started, text);
     }
 
     /// What the head says, as far as it could be read.

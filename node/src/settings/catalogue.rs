@@ -84,7 +84,7 @@ pub const SETTINGS: &[Setting] = &[
     setting("monitor.enabled", Flag, "true", "Whether calls are counted and recorded (monitoring.md). Without it nothing is known of the past of calls; packages are measured all the same."),
     setting("monitor.sample_percent", Number, "100", "Of the calls that went well, how many in 100 have their record kept, 0 to 100. Errors, overflow and slow calls are kept always; figures are of all calls."),
     setting("monitor.slow_ms", Number, "1000", "A call that takes longer is slow, and its record is kept; milliseconds, 1 to 86,400,000."),
-    setting("monitor.records_per_second", Number, "500", "Records kept a second: so many of calls that went well, and so many of errors, overflow and slow calls; 0 to 100,000. With more calls, those records are a sample."),
+    setting("monitor.records_per_second", Number, "200", "Records kept a second: so many of calls that went well, and so many of errors, overflow and slow calls; 0 to 100,000. With more calls, those records are a sample. Writing them down is most of what monitoring costs a busy node."),
     setting("monitor.records", Number, "200000", "Records kept in all, 0 to 100,000,000; about 1 KB of disk each. Each of the two kinds has half of them, and what the other does not need."),
     setting("monitor.record_days", Number, "7", "Days a record is kept, 1 to 3,650."),
     setting("monitor.path_bytes", Number, "512", "Bytes at which a path or a query is cut in a record, 1 to 4,096."),

@@ -38,7 +38,7 @@ impl Default for MonitorSettings {
             enabled: true,
             sample_percent: 100,
             slow_ms: 1_000,
-            records_per_second: 500,
+            records_per_second: 200,
             records: 200_000,
             record_days: 7,
             path_bytes: 512,

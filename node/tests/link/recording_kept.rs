@@ -20,7 +20,16 @@ async fn percentiles_are_within_the_stated_error_of_the_exact_ones() {
         }
     })
     .await;
-    let bench = Bench::start(origin, Plan::default());
+    let bench = Bench::start(
+        origin,
+        Plan {
+            monitor: MonitorSettings {
+                records_per_second: 10_000,
+                ..MonitorSettings::default()
+            },
+            ..Plan::default()
+        },
+    );
     let workers = (0..10u64).map(|worker| {
         let bench = &bench;
         async move {
