@@ -134,7 +134,7 @@ async fn two_nodes_that_cannot_reach_each_other_do_so_by_way_of_a_third() {
     let bytes = metric(&cluster, b, "weir_mesh_relayed_bytes_total ").await;
     assert!(bytes > 1_000, "{bytes}");
 
-    // Without anyone between, both ways are named.
+    // Without anyone between, the far node is gone for both until the wires are whole.
     cluster
         .wires
         .cut(&cluster.nodes[b].id, &cluster.nodes[c].id);
